@@ -1,0 +1,124 @@
+"""What happened in each round: what schedules read, reporters show and a resumed run needs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class ClientRecord:
+    """One client's part in one round, as used and as reported."""
+
+    client: str
+    dataset: str
+    policy_loss: float
+    prox_loss: float
+    loss: float
+    grad_norm: float
+    """Mean over the local steps of the gradient norm before clipping."""
+    lr: float
+    """Learning rate at the last local step."""
+    lr_span: tuple[float, float, float, float]
+    mu: float
+    boost: float = 1.0
+    """This client's lr relative to the chain's common value."""
+    steps: int
+    examples: int
+    update_norm: float
+    bytes_up: int
+    bytes_down: int
+    seconds: float
+    seconds_data: float
+    seconds_compute: float
+
+
+@attrs.frozen
+class Refusal:
+    """A client whose update did not count, and why."""
+
+    client: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class RoundRecord:
+    """One round; round 0 is the evaluation of the untrained start."""
+
+    round: int
+    policy_loss: float | None = None
+    """Mean over evaluation datasets of the server's policy loss; None when not evaluated."""
+    success_rate: float | None = None
+    datasets: Sequence[dict[str, Any]] = ()
+    """Figures per evaluation dataset, as its evaluators gave them."""
+    clients: Sequence[ClientRecord] = ()
+    refused: Sequence[Refusal] = ()
+    counted: bool = True
+    """Whether enough updates came in for the round to change the model."""
+    lr: float | None = None
+    mu: float | None = None
+    params_hash: str = ""
+    bytes_up: int = 0
+    bytes_down: int = 0
+    seconds: float = 0.0
+
+    def mean_client(self, figure: str) -> float | None:
+        """Return the mean of a figure over this round's clients; None without clients."""
+        if not self.clients:
+            return None
+        return sum(getattr(client, figure) for client in self.clients) / len(self.clients)
+
+    def std_client_loss(self) -> float | None:
+        """Return the population standard deviation of the clients' policy losses."""
+        mean = self.mean_client("policy_loss")
+        if mean is None:
+            return None
+        squares = sum((client.policy_loss - mean) ** 2 for client in self.clients)
+        return float((squares / len(self.clients)) ** 0.5)
+
+
+@attrs.frozen
+class History:
+    """The rounds so far, in order."""
+
+    rounds: tuple[RoundRecord, ...] = ()
+
+    def with_round(self, record: RoundRecord) -> "History":
+        """Return the history that ends with `record`."""
+        return History((*self.rounds, record))
+
+    def server_losses(self) -> list[float]:
+        """Return the server's policy losses, oldest first; rounds not evaluated are left out."""
+        return [record.policy_loss for record in self.rounds if record.policy_loss is not None]
+
+    def last_client_losses(self) -> dict[str, float]:
+        """Return each client's policy loss from the last round it took part in."""
+        return {
+            client.client: client.policy_loss
+            for record in self.rounds
+            for client in record.clients
+        }
+
+    def accepted_round(self, client: str) -> int:
+        """Return the round of `client`'s last accepted update; 0 for none."""
+        for record in reversed(self.rounds):
+            if record.counted and any(entry.client == client for entry in record.clients):
+                return record.round
+        return 0
+
+
+def to_line(record: RoundRecord) -> str:
+    """Return `record` as one line of JSON."""
+    return json.dumps(attrs.asdict(record), allow_nan=False)
+
+
+def from_line(line: str) -> RoundRecord:
+    """Return the record that `to_line` wrote."""
+    fields = json.loads(line)
+    clients = tuple(
+        ClientRecord(**{**entry, "lr_span": tuple(entry["lr_span"])})
+        for entry in fields.pop("clients")
+    )
+    refused = tuple(Refusal(**entry) for entry in fields.pop("refused"))
+    return RoundRecord(**fields, clients=clients, refused=refused)

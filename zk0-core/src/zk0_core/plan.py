@@ -1,0 +1,73 @@
+"""The resolved plan of a run: everything that decides its result, with effective values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class PluginChoice:
+    """A plugin that the run uses, with its effective options and where it came from."""
+
+    kind: str
+    """The kind in the words of `registry.KINDS`, such as "strategy"."""
+    name: str
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    distribution: str = ""
+    version: str = ""
+    client_api: int = 1
+
+
+@attrs.frozen
+class ClientPlan:
+    """One client: its name and the dataset it trains on."""
+
+    name: str
+    dataset: str
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    """Camera or joint feature in the dataset to the name that the policy knows."""
+
+
+@attrs.frozen
+class EvaluationPlan:
+    """One evaluation dataset and the evaluator that scores the model on it."""
+
+    dataset: str
+    evaluator: PluginChoice
+
+
+@attrs.frozen(kw_only=True)
+class RunPlan:
+    """Everything that decides a run. Equal plans on one kind of processor give equal bytes."""
+
+    rounds: int
+    local_steps: int
+    batch_size: int
+    lr: float
+    seed: int
+    policy: PluginChoice
+    strategy: PluginChoice
+    schedulers: tuple[PluginChoice, ...]
+    mu_schedulers: tuple[PluginChoice, ...]
+    clients: tuple[ClientPlan, ...]
+    evaluations: tuple[EvaluationPlan, ...]
+    reporters: tuple[PluginChoice, ...]
+    codec: PluginChoice
+    loaders: tuple[PluginChoice, ...] = ()
+    eval_episodes: int = 0
+    """How many episodes at the end of each client's dataset are held out."""
+    optimizer_state: str = "keep"
+    normalization: str = "pooled"
+    fraction: float = 1.0
+    min_updates: int = 1
+    eval_every: int = 1
+    checkpoint_every: int = 1
+    eta_min: float = 5e-7
+    lr_max: float = 0.0
+    engine: str = "local"
+    workers: int = 0
+    """Processes for clients and evaluation; 0 is one per core. Does not change results."""
+    threads: int = 1
+    """Threads per client; changes bits of results."""
+    device: str = "cpu"

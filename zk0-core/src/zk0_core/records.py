@@ -1,0 +1,126 @@
+"""The records that plugins yield: a name, a sentence, an options class and how to build."""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from zk0_core.protocols import (
+    Codec,
+    DatasetLoader,
+    Evaluator,
+    Objective,
+    PolicyFamily,
+    Reporter,
+    Schedule,
+    Strategy,
+)
+
+ZK0_API = 1
+"""Number of the plugin interface. A plugin module states the one it was written for."""
+
+
+@attrs.frozen
+class NoOptions:
+    """Options of a plugin that has none."""
+
+
+@attrs.frozen(kw_only=True)
+class StrategyPlugin:
+    """A federated strategy: how updates are combined, and what clients add to their loss."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], Strategy]
+    """From options to the server half."""
+    build_objective: Callable[[Any], Objective] | None = None
+    """From options to the client half; None when clients train on the plain loss."""
+    uses_mu: bool = False
+    """Whether the strategy has a proximal weight, its option `mu`, that schedules may move."""
+    client_api: int = 1
+    """Raised whenever the client half changes in a way that server and client must agree on."""
+
+
+@attrs.frozen(kw_only=True)
+class LrSchedulerPlugin:
+    """A learning-rate schedule over rounds."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], Schedule]
+
+
+@attrs.frozen(kw_only=True)
+class MuSchedulerPlugin:
+    """A schedule of the proximal weight over rounds."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], Schedule]
+
+
+@attrs.frozen(kw_only=True)
+class DatasetLoaderPlugin:
+    """A loader of datasets; its name is the URI scheme."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], DatasetLoader]
+
+
+@attrs.frozen(kw_only=True)
+class EvaluatorPlugin:
+    """A way to score the global model."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], Evaluator]
+
+
+@attrs.frozen(kw_only=True)
+class PolicyPlugin:
+    """A family of policies that can be trained."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], PolicyFamily]
+    client_api: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class ReporterPlugin:
+    """Somebody who is told what happens in a run."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], Reporter]
+
+
+@attrs.frozen(kw_only=True)
+class CodecPlugin:
+    """An encoding of tensors on the wire."""
+
+    name: str
+    summary: str
+    options: type = NoOptions
+    build: Callable[[Any], Codec]
+    client_api: int = 1
+
+
+PluginRecord = (
+    StrategyPlugin
+    | LrSchedulerPlugin
+    | MuSchedulerPlugin
+    | DatasetLoaderPlugin
+    | EvaluatorPlugin
+    | PolicyPlugin
+    | ReporterPlugin
+    | CodecPlugin
+)
