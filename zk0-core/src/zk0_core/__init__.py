@@ -1,0 +1,70 @@
+"""What plugin authors import: the hook marker, the records, the protocols, options and errors."""
+
+from zk0_core.errors import DataError, PluginError, RoundError, UsageError, WireError, Zk0Error
+from zk0_core.hookspecs import hookimpl
+from zk0_core.options import between, ge, gt, le, one_of
+from zk0_core.protocols import (
+    BatchSource,
+    Codec,
+    DatasetLoader,
+    EvaluationRequest,
+    Evaluator,
+    Objective,
+    Policy,
+    PolicyFamily,
+    Reporter,
+    Schedule,
+    Strategy,
+    Update,
+)
+from zk0_core.records import (
+    ZK0_API,
+    CodecPlugin,
+    DatasetLoaderPlugin,
+    EvaluatorPlugin,
+    LrSchedulerPlugin,
+    MuSchedulerPlugin,
+    NoOptions,
+    PolicyPlugin,
+    ReporterPlugin,
+    StrategyPlugin,
+)
+from zk0_core.span import Span
+
+__all__ = [
+    "ZK0_API",
+    "BatchSource",
+    "Codec",
+    "CodecPlugin",
+    "DataError",
+    "DatasetLoader",
+    "DatasetLoaderPlugin",
+    "EvaluationRequest",
+    "Evaluator",
+    "EvaluatorPlugin",
+    "LrSchedulerPlugin",
+    "MuSchedulerPlugin",
+    "NoOptions",
+    "Objective",
+    "PluginError",
+    "Policy",
+    "PolicyFamily",
+    "PolicyPlugin",
+    "Reporter",
+    "ReporterPlugin",
+    "RoundError",
+    "Schedule",
+    "Span",
+    "Strategy",
+    "StrategyPlugin",
+    "Update",
+    "UsageError",
+    "WireError",
+    "Zk0Error",
+    "between",
+    "ge",
+    "gt",
+    "hookimpl",
+    "le",
+    "one_of",
+]

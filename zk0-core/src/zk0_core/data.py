@@ -47,12 +47,24 @@ class RobotDataset(Protocol):
     fingerprint: str
     """Hash of the content; caches made from the dataset are keyed by it."""
     episodes: Sequence[Episode]
+    held_out: int
+    """How many episodes, the last ones, are for evaluation only."""
     state: np.ndarray  # (N, S) float32
     action: np.ndarray  # (N, A) float32
 
     def frames(self, camera: str) -> Iterator[np.ndarray]:
         """Yield every picture of `camera` once, in frame order, as (height, width, 3) uint8."""
         ...
+
+
+def training_episodes(dataset: RobotDataset) -> list[Episode]:
+    """Return the episodes that may be trained on: all but those held out."""
+    return list(dataset.episodes[: len(dataset.episodes) - dataset.held_out])
+
+
+def evaluation_episodes(dataset: RobotDataset) -> list[Episode]:
+    """Return the episodes that are held out."""
+    return list(dataset.episodes[len(dataset.episodes) - dataset.held_out :])
 
 
 @attrs.frozen

@@ -55,8 +55,6 @@ class RunPlan:
     reporters: tuple[PluginChoice, ...]
     codec: PluginChoice
     loaders: tuple[PluginChoice, ...] = ()
-    eval_episodes: int = 0
-    """How many episodes at the end of each client's dataset are held out."""
     optimizer_state: str = "keep"
     normalization: str = "pooled"
     fraction: float = 1.0

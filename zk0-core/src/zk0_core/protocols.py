@@ -1,20 +1,23 @@
 """The interfaces that plugins implement. Each one is what its kind's `build` returns."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from zk0_core.data import DatasetSchema, Progress, RobotDataset, Statistics
-from zk0_core.history import History, RoundRecord
-from zk0_core.span import Span
-from zk0_core.tensors import Tensors
-
+# For types only: whatever lists plugins imports this module, and must not wait for NumPy.
 if TYPE_CHECKING:
     import torch
 
+    from zk0_core.data import DatasetSchema, Progress, RobotDataset, Statistics
+    from zk0_core.history import History, RoundRecord
     from zk0_core.plan import RunPlan
+    from zk0_core.server.model import ModelRef
+    from zk0_core.span import Span
+    from zk0_core.tensors import Tensors
 
 
 @attrs.frozen
@@ -64,11 +67,11 @@ class Strategy(Protocol):
 class Objective(Protocol):
     """The client half of a strategy: what it adds to the plain loss during local training."""
 
-    def start(self, params: Mapping[str, "torch.nn.Parameter"], extra: Tensors) -> None:
+    def start(self, params: Mapping[str, torch.nn.Parameter], extra: Tensors) -> None:
         """Remember the round's starting point: `params` hold the global parameters now."""
         ...
 
-    def gradient(self, mu: float) -> "torch.Tensor | None":
+    def gradient(self, mu: float) -> torch.Tensor | None:
         """Change the gradients in place, after backward and before clipping.
 
         Returns:
@@ -117,6 +120,10 @@ class DatasetLoader(Protocol):
         """
         ...
 
+    def prepare(self, uris: Sequence[str], workers: int, progress: Progress | None = None) -> None:
+        """Make ready what takes long for several datasets at once; may do nothing."""
+        ...
+
 
 class BatchSource(Protocol):
     """Training examples of one dataset, ready for one policy; N frames."""
@@ -133,9 +140,9 @@ class BatchSource(Protocol):
 class Policy(Protocol):
     """A policy that is loaded, with its statistics, on one device."""
 
-    module: "torch.nn.Module"
+    module: torch.nn.Module
 
-    def trainable(self) -> dict[str, "torch.nn.Parameter"]:
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Return the parameters that are exchanged, by name."""
         ...
 
@@ -153,7 +160,7 @@ class Policy(Protocol):
         """Return the frames of `episodes` of `dataset`, by index, as training examples."""
         ...
 
-    def loss(self, batch: dict[str, Any], generator: "torch.Generator") -> "torch.Tensor":
+    def loss(self, batch: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
         """Return the mean loss over `batch`; noise is drawn from `generator` only."""
         ...
 
@@ -162,7 +169,7 @@ class Policy(Protocol):
         pictures: Mapping[str, Any],
         state: Any,
         tasks: Sequence[str],
-        generator: "torch.Generator",
+        generator: torch.Generator,
     ) -> Any:
         """Return the next actions for B robots.
 
@@ -198,7 +205,7 @@ class PolicyFamily(Protocol):
 class Evaluator(Protocol):
     """Scores the global model on one evaluation dataset."""
 
-    def evaluate(self, request: "EvaluationRequest") -> dict[str, Any]:
+    def evaluate(self, request: EvaluationRequest) -> dict[str, Any]:
         """Return the figures for this dataset, JSON-able; see the built-ins for usual keys."""
         ...
 
@@ -215,13 +222,12 @@ class TaskPool(Protocol):
 class EvaluationRequest:
     """What an evaluator gets to see."""
 
-    plan: "RunPlan"
+    plan: RunPlan
     round: int
     dataset: str
     """URI of the evaluation dataset."""
-    params: Tensors
-    """The global parameters."""
-    statistics: Statistics
+    model: ModelRef
+    """The global model; `server.model.load_model` loads it, in the pool's processes too."""
     folder: Path
     """Where pictures and videos of this round may go."""
     pool: TaskPool
@@ -233,7 +239,7 @@ class EvaluationRequest:
 class Reporter(Protocol):
     """Is told what happens in a run."""
 
-    def start(self, plan: "RunPlan", folder: Path) -> None:
+    def start(self, plan: RunPlan, folder: Path) -> None:
         """A run begins; its output goes to `folder`."""
         ...
 

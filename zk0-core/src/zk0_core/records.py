@@ -80,6 +80,8 @@ class EvaluatorPlugin:
     summary: str
     options: type = NoOptions
     build: Callable[[Any], Evaluator]
+    reads_episodes: bool = True
+    """Whether it reads recorded episodes, which nobody may have trained on."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,49 @@
+# Everything starts from a bare clone: each target sets the environment up first, which takes
+# a few minutes once and a blink afterwards.
+
+BIN := .venv/bin
+
+# Two test processes: importing LeRobot takes seconds, so more of them pay only on large machines.
+TEST_PROCESSES ?= 2
+
+# Simulation and training use processes, not threads: more threads only fight for the cores.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo test lint format types layers check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make or refresh .venv
+	@scripts/bootstrap
+
+demo: setup ## four simulated arms learn together; then says where video, chart and model are
+	@scripts/demo
+
+test: setup ## run all tests
+	@echo "test: pytest -q -n $(TEST_PROCESSES)"
+	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile
+
+lint: setup ## ruff: rules and format
+	@echo "lint: ruff check, ruff format --check"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## let ruff repair what it can
+	@echo "format: ruff check --fix, ruff format"
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: setup ## mypy, strict on what plugin authors see
+	@echo "types: mypy"
+	@$(BIN)/mypy
+
+layers: setup ## import-linter: who may import whom
+	@echo "layers: lint-imports"
+	@$(BIN)/lint-imports
+
+check: lint types layers test ## everything that must pass before a change goes in
+
+clean: ## remove the environment and what tools cached; recordings and outputs stay
+	@echo "clean: .venv .tools and the caches of pytest, ruff, mypy, import-linter, hypothesis"
+	@rm -rf .venv .tools .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

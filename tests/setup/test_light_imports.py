@@ -1,0 +1,36 @@
+"""What answers at once: help and listings import nothing heavy."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "flwr", "lerobot", "mujoco", "wandb", "matplotlib", "numpy", "transformers"}
+
+# Runs the command in this process and prints which modules came with it, on a line of its own.
+PROBE = """
+import sys
+from zk0_cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print()
+print(" ".join({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize("command", ["--help", "run --help", "plugins list", "plugins list --json"])
+def test_imports_nothing_heavy(command: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE, *command.split()], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    imported = set(result.stdout.splitlines()[-1].split())
+    assert not imported & HEAVY
+
+
+def test_public_interface_imports_nothing_heavy() -> None:
+    code = "import sys, zk0_core; print(*{name.partition('.')[0] for name in sys.modules})"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(shown.stdout.split()) & HEAVY

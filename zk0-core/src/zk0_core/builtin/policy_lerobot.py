@@ -1,0 +1,42 @@
+"""Any policy in LeRobot's format: SmolVLA, ACT and others, from a folder or the Hub."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from zk0_core.records import PolicyPlugin
+
+if TYPE_CHECKING:
+    from zk0_core.protocols import PolicyFamily
+
+
+@attrs.frozen(kw_only=True)
+class LeRobotOptions:
+    """Options of `lerobot`."""
+
+    path: str = attrs.field(
+        metadata={"help": "Folder, or Hub id such as lerobot/smolvla_base. Required."}
+    )
+    cameras: str = attrs.field(
+        default="",
+        metadata={
+            "help": "Which of the policy's cameras to use, commas between; empty for all, so that "
+            "a dataset that lacks one is an error."
+        },
+    )
+
+
+def build(options: LeRobotOptions) -> "PolicyFamily":
+    """Return the family."""
+    from zk0_core.lerobot.families import LeRobotFamily
+
+    cameras = [name.strip() for name in options.cameras.split(",") if name.strip()]
+    return LeRobotFamily(options.path, cameras)
+
+
+PLUGIN = PolicyPlugin(
+    name="lerobot",
+    summary="A saved LeRobot policy (SmolVLA, ACT ...) from a folder or the Hub",
+    options=LeRobotOptions,
+    build=build,
+)

@@ -1,0 +1,163 @@
+"""A client between rounds: its dataset, policy and caches, loaded once."""
+
+import time
+from pathlib import Path
+
+import attrs
+import torch
+from loguru import logger
+
+from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
+from zk0_core.client.state import ClientState
+from zk0_core.client.trainer import shuffled_batches, train_locally
+from zk0_core.data import training_episodes
+from zk0_core.errors import DataError, WireError, Zk0Error
+from zk0_core.lerobot.stats import episode_sums
+from zk0_core.parts import build_codec, build_objective, build_policy_family, open_dataset
+from zk0_core.plan import ClientPlan
+from zk0_core.protocols import BatchSource, Policy
+from zk0_core.seeds import derive_seed
+from zk0_core.tensors import Tensors, difference, first_not_finite, norm
+from zk0_core.wire.orders import Recipe, RoundOrder, RoundReport, SchemaReport
+
+
+class ClientSession:
+    """What one client holds for as long as a run's recipe stays the same."""
+
+    def __init__(self, client: ClientPlan, recipe: Recipe, folder: Path) -> None:
+        torch.set_num_threads(recipe.threads)
+        self.recipe = recipe
+        self._client = client
+        self._dataset = open_dataset(client.dataset, client.rename)
+        self._episodes = training_episodes(self._dataset)
+        if not self._episodes:
+            raise DataError(
+                f"{client.dataset} of client {client.name!r} has "
+                f"{len(self._dataset.episodes)} episodes and {self._dataset.held_out} are held "
+                "out: none is left to train on; lower eval_episodes"
+            )
+        self._codec = build_codec(recipe.codec)
+        self._states = ClientState(folder)
+        self._loaded: tuple[Policy, BatchSource] | None = None
+
+    def schema_report(self) -> SchemaReport:
+        """Return what preflight asks for: schema and sums, no frame."""
+        return SchemaReport(
+            client=self._client.name,
+            dataset=self._client.dataset,
+            schema=self._dataset.schema,
+            statistics=episode_sums(self._dataset, self._episodes),
+            episodes=tuple(self._episodes),
+            frames=sum(episode.stop - episode.start for episode in self._episodes),
+        )
+
+    def train(
+        self, order: RoundOrder, encoded: Tensors, extra: Tensors
+    ) -> tuple[RoundReport, Tensors, Tensors]:
+        """Train one round from the broadcast `encoded`.
+
+        Returns:
+            The report, the encoded update, and what the strategy's client half sends besides.
+
+        Raises:
+            Zk0Error: if the frozen weights differ from the server's, or training diverged.
+        """
+        started = time.perf_counter()
+        policy, source = self._load(order)
+        params = policy.trainable()
+        state = self._states.load(order.accepted_round)
+        start = self._codec.decode(encoded, like=to_numpy(params))
+        set_params(params, start)
+
+        optimizer = adamw(params)
+        if order.recipe.optimizer_state == "keep":
+            restore_optimizer(optimizer, params, group(state, "optimizer"))
+        objective = build_objective(order.recipe.strategy)
+        if objective:
+            objective.restore(group(state, "objective"))
+            objective.start(params, extra)
+
+        outcome = train_locally(
+            policy,
+            source,
+            objective,
+            optimizer,
+            order,
+            shuffled_batches(len(source), order.recipe.batch_size, self._seed("batches", order)),
+            torch.Generator(order.recipe.device).manual_seed(self._seed("noise", order)),
+        )
+        delta = difference(to_numpy(params), start)
+        if (bad := first_not_finite(delta)) is not None:
+            raise Zk0Error(f"training diverged in round {order.round}: {bad} is not finite")
+        state = prefixed("optimizer", optimizer_state(optimizer, params))
+        if objective:
+            state |= prefixed("objective", objective.state())
+        self._states.save(order.round, state, order.accepted_round)
+        report = RoundReport(
+            run=order.run,
+            round=order.round,
+            client=self._client.name,
+            dataset=self._client.dataset,
+            examples=len(source),
+            steps=order.local_steps,
+            loss=outcome.policy_loss + outcome.prox_loss,
+            update_norm=norm(delta),
+            seconds=time.perf_counter() - started,
+            **attrs.asdict(outcome),
+        )
+        logger.info("round {}: loss {:.4f}", order.round, report.loss)
+        return report, self._codec.encode(delta), objective.finish() if objective else {}
+
+    def _load(self, order: RoundOrder) -> tuple[Policy, BatchSource]:
+        if self._loaded is None:
+            family = build_policy_family(order.recipe.policy)
+            policy = family.load(
+                self._dataset.schema,
+                order.statistics,
+                seed=order.recipe.seed,
+                device=order.recipe.device,
+            )
+            policy.check(self._dataset.schema, f"client {self._client.name!r}")
+            if (mine := policy.frozen_fingerprint()) != order.frozen:
+                raise WireError(
+                    f"frozen weights of client {self._client.name!r} differ from the server's "
+                    f"({mine[:12]}… against {order.frozen[:12]}…); "
+                    "both need the same policy files and zk0 version"
+                )
+            source = policy.source(self._dataset, [episode.index for episode in self._episodes])
+            self._loaded = policy, source
+        # Policies that draw from the global generator, as dropout does, stay reproducible too.
+        torch.manual_seed(self._seed("policy", order))
+        return self._loaded
+
+    def _seed(self, purpose: str, order: RoundOrder) -> int:
+        return derive_seed(
+            order.recipe.seed, purpose, client=self._client.name, round=order.round
+        )
+
+
+def to_numpy(params: dict[str, torch.nn.Parameter]) -> Tensors:
+    """Return copies of `params` as float32 arrays."""
+    return {name: param.detach().float().cpu().numpy().copy() for name, param in params.items()}
+
+
+def set_params(params: dict[str, torch.nn.Parameter], values: Tensors) -> None:
+    """Write `values` into `params`, name by name."""
+    with torch.no_grad():
+        for name, param in params.items():
+            param.copy_(torch.from_numpy(values[name]))
+
+
+def prefixed(group_name: str, tensors: Tensors) -> Tensors:
+    """Return `tensors` under names `group_name:NAME`."""
+    return {f"{group_name}:{name}": array for name, array in tensors.items()}
+
+
+def group(state: Tensors, group_name: str) -> Tensors:
+    """Return the tensors that `prefixed` put under `group_name`."""
+    start = f"{group_name}:"
+    return {
+        name.removeprefix(start): array
+        for name, array in state.items()
+        if name.startswith(start)
+    }

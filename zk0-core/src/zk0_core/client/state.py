@@ -1,0 +1,53 @@
+"""What a client keeps from round to round, one file a round.
+
+The server names the round to go on from: that of the client's last accepted update. So a refused
+update, a lost reply or a server that went back to its checkpoint never puts the two out of step.
+"""
+
+from pathlib import Path
+
+from zk0_core.errors import Zk0Error
+from zk0_core.files import whole_file
+from zk0_core.tensors import Tensors
+
+KEPT = 2
+"""Rounds kept beside the one in progress: the last accepted one and one to go back to."""
+
+
+class ClientState:
+    """The states of one client, by the round after which each one held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, round: int) -> Tensors:
+        """Return the state after round `round`; empty for round 0, the start.
+
+        Raises:
+            Zk0Error: if that round's state is not there.
+        """
+        from safetensors.numpy import load_file
+
+        if round == 0:
+            return {}
+        path = self._path(round)
+        if not path.is_file():
+            raise Zk0Error(
+                f"the state after round {round} is not in {self._folder}; "
+                "the server asked to go on from it"
+            )
+        return load_file(path)
+
+    def save(self, round: int, state: Tensors, accepted_round: int) -> None:
+        """Write the state after round `round`; drop those that no order can ask for any more."""
+        from safetensors.numpy import save_file
+
+        with whole_file(self._path(round)) as temporary:
+            save_file(state, temporary)
+        for path in self._folder.glob("round_*.safetensors"):
+            old = int(path.stem.removeprefix("round_"))
+            if old < accepted_round - KEPT + 1:
+                path.unlink()
+
+    def _path(self, round: int) -> Path:
+        return self._folder / f"round_{round}.safetensors"

@@ -1,0 +1,104 @@
+"""Local training: what one client does with its data in one round."""
+
+import time
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+import torch
+
+from zk0_core.protocols import BatchSource, Objective, Policy
+from zk0_core.wire.orders import RoundOrder
+
+MAX_GRAD_NORM = 10.0
+"""Gradients, the strategy's term included, are clipped to this norm."""
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """Figures of one round of local training; losses and norms are means over its steps."""
+
+    policy_loss: float
+    prox_loss: float
+    grad_norm: float
+    lr: float
+    """At the last step, as is mu."""
+    mu: float
+    seconds_data: float
+    seconds_compute: float
+
+
+def train_locally(
+    policy: Policy,
+    source: BatchSource,
+    objective: Objective | None,
+    optimizer: torch.optim.Optimizer,
+    order: RoundOrder,
+    batches: Iterator[np.ndarray],
+    noise: torch.Generator,
+) -> Outcome:
+    """Take `order.local_steps` steps on `policy`, in place.
+
+    Args:
+        policy: The policy, at the round's global parameters.
+        source: This client's training examples.
+        objective: What the strategy adds to the loss, already started; None for nothing.
+        optimizer: Over the policy's trainable parameters.
+        order: Steps, learning rate and proximal weight.
+        batches: Indices into `source`, one array a step.
+        noise: Where the policy's loss draws its noise from.
+    """
+    params = list(policy.trainable().values())
+    losses, terms, norms = [], [], []
+    lr = mu = seconds_data = 0.0
+    started = time.perf_counter()
+    policy.module.train()
+    for step in range(order.local_steps):
+        lr = order.lr.at(step, order.local_steps)
+        mu = order.mu.at(step, order.local_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+        fetching = time.perf_counter()
+        batch = source.batch(next(batches))
+        seconds_data += time.perf_counter() - fetching
+
+        loss = policy.loss(batch, noise)
+        loss.backward()
+        term = objective.gradient(mu) if objective else None
+        grad_norm = torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)
+        optimizer.step()
+        optimizer.zero_grad()
+
+        # Kept as tensors: reading a value would wait for the device at every step.
+        losses.append(loss.detach())
+        norms.append(grad_norm.detach())
+        if term is not None:
+            terms.append(term.detach())
+    return Outcome(
+        policy_loss=_mean(losses),
+        prox_loss=_mean(terms),
+        grad_norm=_mean(norms),
+        lr=lr,
+        mu=mu,
+        seconds_data=seconds_data,
+        seconds_compute=time.perf_counter() - started - seconds_data,
+    )
+
+
+def shuffled_batches(frames: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield batches of indices below `frames` without end, each pass over them in new order.
+
+    A batch may span two passes, so that every one has exactly `batch_size` indices.
+    """
+    generator = np.random.default_rng(seed)
+    waiting = np.empty(0, np.int64)
+    while True:
+        while len(waiting) < batch_size:
+            waiting = np.concatenate([waiting, generator.permutation(frames)])
+        yield waiting[:batch_size]
+        waiting = waiting[batch_size:]
+
+
+def _mean(values: list[torch.Tensor]) -> float:
+    return float(torch.stack(values).double().mean()) if values else 0.0

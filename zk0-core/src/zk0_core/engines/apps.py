@@ -1,0 +1,125 @@
+"""The ServerApp and the ClientApp: the same objects on every engine."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid, ServerApp
+from loguru import logger
+
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.plan import ClientPlan, RunPlan
+from zk0_core.wire.orders import (
+    QUERY_SCHEMA,
+    ClientError,
+    Recipe,
+    RoundOrder,
+    bytes_in,
+    from_record,
+    pack,
+    tensors_from,
+    to_record,
+)
+
+if TYPE_CHECKING:
+    from zk0_core.client.session import ClientSession
+    from zk0_core.server.server import Server
+
+MAX_SESSIONS = 32
+"""Sessions that one process keeps loaded; the longest unused one makes room."""
+
+_sessions: "OrderedDict[tuple[Path, str], ClientSession]" = OrderedDict()
+_lock = threading.Lock()
+
+
+def session_for(client: ClientPlan, recipe: Recipe, folder: Path) -> "ClientSession":
+    """Return this process's session of `client`, made when there is none for `recipe`."""
+    from zk0_core.client.session import ClientSession
+
+    key = folder, client.name
+    with _lock:
+        session = _sessions.pop(key, None)
+        if session is None or session.recipe != recipe:
+            session = ClientSession(client, recipe, folder / "clients" / client.name / "state")
+        _sessions[key] = session
+        if len(_sessions) > MAX_SESSIONS:
+            _sessions.popitem(last=False)
+        return session
+
+
+def client_app(clients: Sequence[ClientPlan], folder: Path) -> ClientApp:
+    """Return the app of simulated clients; node i is `clients[i]`.
+
+    Args:
+        clients: The clients of the plan.
+        folder: The run's folder: client states and logs go below it.
+    """
+    app = ClientApp()
+
+    def answer(message: Message, context: Context, work: Any) -> Message:
+        client = clients[int(context.node_config["partition-id"])]
+        with logger.contextualize(client=client.name):
+            try:
+                content = work(client, message.content)
+            except Zk0Error as problem:
+                logger.error("{}", problem)
+                content = to_record(
+                    ClientError(
+                        client=client.name,
+                        reason=str(problem),
+                        usage=isinstance(problem, UsageError),
+                    )
+                )
+        return Message(content, reply_to=message)
+
+    def describe(client: ClientPlan, record: RecordDict) -> RecordDict:
+        recipe = from_record(record, Recipe)
+        return to_record(session_for(client, recipe, folder).schema_report())
+
+    def train(client: ClientPlan, record: RecordDict) -> RecordDict:
+        order = from_record(record, RoundOrder)
+        logger.info("round {}: {} bytes received", order.round, bytes_in(record))
+        encoded = tensors_from(record, "params", "the server")
+        extra = tensors_from(record, "extra", "the server")
+        session = session_for(client, order.recipe, folder)
+        report, update, sent_besides = session.train(order, encoded, extra)
+        return to_record(report, update=pack(update), extra=pack(sent_besides))
+
+    @app.query(QUERY_SCHEMA.partition(".")[2])
+    def on_schema(message: Message, context: Context) -> Message:
+        return answer(message, context, describe)
+
+    @app.train()
+    def on_train(message: Message, context: Context) -> Message:
+        return answer(message, context, train)
+
+    return app
+
+
+def server_app(server: "Server") -> ServerApp:
+    """Return the app that runs `server`'s rounds."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        server.run(grid)
+
+    return app
+
+
+def recipe_of(plan: RunPlan) -> Recipe:
+    """Return what of `plan` all clients train alike."""
+    return Recipe(
+        seed=plan.seed,
+        policy=plan.policy,
+        strategy=plan.strategy,
+        codec=plan.codec,
+        batch_size=plan.batch_size,
+        optimizer_state=plan.optimizer_state,
+        threads=plan.threads,
+        device=plan.device,
+    )

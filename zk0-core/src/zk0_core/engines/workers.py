@@ -1,0 +1,65 @@
+"""Resident worker processes: what is loaded in one stays loaded."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Workers:
+    """Processes that each run what they are given, one thing at a time.
+
+    Work can be bound to a worker, so that a client finds its policy, data and caches again.
+    """
+
+    def __init__(self, count: int, threads: int, logs: Path | None = None) -> None:
+        """Start `count` workers lazily; each computes with `threads` threads and logs to `logs`."""
+        method = "forkserver" if sys.platform.startswith("linux") else "spawn"
+        context = multiprocessing.get_context(method)
+        context.set_forkserver_preload(["zk0_core.engines.preload"])
+        self._pools = [
+            ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, logs))
+            for _ in range(count)
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many workers there are."""
+        return len(self._pools)
+
+    def submit(
+        self, worker: int, function: Callable[..., Result], *arguments: Any
+    ) -> "Future[Result]":
+        """Run `function(*arguments)` on worker `worker` modulo their count."""
+        return self._pools[worker % self.count].submit(function, *arguments)
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return [function(item) for item in items], item i computed by worker i."""
+        futures = [self.submit(index, function, item) for index, item in enumerate(items)]
+        return [future.result() for future in futures]
+
+    def close(self) -> None:
+        """End the workers; work that has not started is dropped."""
+        for pool in self._pools:
+            pool.shutdown(cancel_futures=True)
+
+
+def default_count() -> int:
+    """Return how many workers fit this machine: one a core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start(threads: int, logs: Path | None) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    if logs is not None:
+        from zk0_core.logs import log_clients
+
+        log_clients(logs)

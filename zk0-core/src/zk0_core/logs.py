@@ -1,0 +1,31 @@
+"""Log files: one for the server and one per client."""
+
+from pathlib import Path
+
+from loguru import logger
+
+FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {extra[client]}: {message}"
+
+
+def log_server(folder: Path) -> None:
+    """Send what this process logs to `folder`/server.log."""
+    logger.remove()
+    logger.configure(extra={"client": "server"})
+    logger.add(folder / "server.log", format=FORMAT, level="INFO")
+
+
+def log_clients(folder: Path) -> None:
+    """Send what this process logs to one file per client, by the name in the log's context.
+
+    Several processes may append to one file: each line is written with one call.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(line: str) -> None:
+        client = line.split("\x1f", 1)[0]
+        with (folder / f"{client}.log").open("a", encoding="utf-8") as log:
+            log.write(line.split("\x1f", 1)[1])
+
+    logger.remove()
+    logger.configure(extra={"client": "worker"})
+    logger.add(write, format="{extra[client]}\x1f" + FORMAT, level="INFO")

@@ -1,0 +1,221 @@
+"""From settings to a plan: plugins are found, options checked, defaults filled in.
+
+The one place where defaults meet: those of zk0 (`settings.RunValues`), of the policy family
+(lr, batch size) and of each plugin's options.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+from zk0_core.addresses import check_disjoint, client_names, scheme_of
+from zk0_core.errors import PluginError, UsageError
+from zk0_core.options import did_you_mean, options_to_dict, structure_options
+from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
+from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyPlugin
+from zk0_core.registry import Registry
+from zk0_core.settings import Choice, RunValues, Settings
+
+DEFAULT_STRATEGY = Choice("fedprox", origin="default")
+DEFAULT_CODEC = Choice("float32", origin="default")
+DEFAULT_REPORTERS = (Choice("console", origin="default"), Choice("charts", origin="default"))
+
+
+def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
+    """Return the plan that `settings` ask for, with every value effective.
+
+    Raises:
+        UsageError: if it cannot be carried out as asked; one line that says what to change.
+    """
+    check_disabled(settings.disabled, registry)
+    values = structure_options(RunValues, settings.values, path="", origins=settings.origins)
+    if settings.policy is None:
+        raise UsageError(
+            f'no policy: add [policy] name = "NAME" to {settings.origin}, or --policy NAME; '
+            f"choose from {', '.join(registry.names('policy'))}"
+        )
+    policy = choose(registry, "policy", settings.policy)
+    strategy = choose(registry, "strategy", settings.strategy or DEFAULT_STRATEGY)
+    mu_schedulers = choose_all(registry, "mu-scheduler", settings.mu_schedulers or ())
+    _check_mu(registry, strategy, mu_schedulers)
+    lr, batch_size = _local_defaults(registry, policy, values)
+    _check_lr(values, lr)
+    clients = _clients(settings)
+    _check_quorum(values, len(clients))
+    evaluations = _evaluations(settings, registry)
+    reporters = DEFAULT_REPORTERS if settings.reporters is None else settings.reporters
+    return RunPlan(
+        rounds=values.rounds,
+        local_steps=values.local_steps,
+        batch_size=batch_size,
+        lr=lr,
+        seed=values.seed,
+        policy=policy,
+        strategy=strategy,
+        schedulers=choose_all(registry, "scheduler", settings.schedulers or ()),
+        mu_schedulers=mu_schedulers,
+        clients=clients,
+        evaluations=evaluations,
+        reporters=choose_all(registry, "reporter", reporters),
+        codec=choose(registry, "codec", settings.codec or DEFAULT_CODEC),
+        loaders=_loaders(registry, clients, evaluations),
+        optimizer_state=values.optimizer_state,
+        fraction=values.fraction,
+        min_updates=values.min_updates,
+        eval_every=values.eval_every,
+        checkpoint_every=values.checkpoint_every,
+        eta_min=values.eta_min,
+        lr_max=values.lr_max,
+        engine=values.engine,
+        workers=values.workers,
+        threads=values.threads,
+        device=values.device,
+    )
+
+
+def choose(registry: Registry, kind: str, choice: Choice, path: str = "") -> PluginChoice:
+    """Return the plugin that `choice` names, with all of its options.
+
+    Args:
+        registry: Where it is looked up.
+        kind: Key of `registry.KINDS`.
+        choice: What was asked for.
+        path: What option errors call it; by default the kind.
+
+    Raises:
+        PluginError: if it is not usable, or an option is wrong.
+    """
+    try:
+        plugin = registry.find(kind, choice.name)
+    except PluginError as error:
+        source = f" (from {choice.origin})" if choice.origin else ""
+        raise PluginError(f"{error}{source}") from error.__cause__
+    assert plugin.record is not None
+    options = structure_options(
+        plugin.record.options, choice.options, path=path or kind, origins=choice.origins
+    )
+    return PluginChoice(
+        kind=kind,
+        name=plugin.name,
+        options=options_to_dict(options),
+        distribution=plugin.distribution,
+        version=plugin.version,
+        client_api=getattr(plugin.record, "client_api", 1),
+    )
+
+
+def choose_all(
+    registry: Registry, kind: str, choices: Sequence[Choice]
+) -> tuple[PluginChoice, ...]:
+    """Return the plugins that `choices` name; option errors name the plugin if there are several.
+
+    Raises:
+        PluginError: see `choose`; also if one is named twice.
+    """
+    names = [choice.name for choice in choices]
+    for choice in choices:
+        if names.count(choice.name) > 1:
+            raise PluginError(
+                f"{kind} '{choice.name}' is chosen twice; keep one (from {choice.origin})"
+            )
+    return tuple(
+        choose(registry, kind, choice, f"{kind}.{choice.name}" if len(choices) > 1 else kind)
+        for choice in choices
+    )
+
+
+def check_disabled(disabled: Sequence[str], registry: Registry) -> None:
+    """Raise UsageError if `disabled` names what isn't there: probably a slip of the pen."""
+    known = {name for p in registry.plugins for name in (p.entry_point, p.distribution)}
+    for name in disabled:
+        if name not in known:
+            raise UsageError(
+                f"plugins.disabled names '{name}', which is not installed; choose from "
+                f"{', '.join(sorted(known))}{did_you_mean(name, known)}"
+            )
+
+
+def _local_defaults(
+    registry: Registry, policy: PluginChoice, values: RunValues
+) -> tuple[float, int]:
+    """Return lr and batch size; the policy family's where they aren't given."""
+    if values.lr is not None and values.batch_size is not None:
+        return values.lr, values.batch_size
+    record = cast(PolicyPlugin, registry.get("policy", policy.name))
+    family = record.build(structure_options(record.options, policy.options, path="policy"))
+    lr = family.default_lr if values.lr is None else values.lr
+    return lr, family.default_batch_size if values.batch_size is None else values.batch_size
+
+
+def _check_mu(
+    registry: Registry, strategy: PluginChoice, mu_schedulers: Sequence[PluginChoice]
+) -> None:
+    if not mu_schedulers or cast(StrategyPlugin, registry.get("strategy", strategy.name)).uses_mu:
+        return
+    able = [
+        name
+        for name in registry.names("strategy")
+        if cast(StrategyPlugin, registry.get("strategy", name)).uses_mu
+    ]
+    raise UsageError(
+        f"mu-scheduler '{mu_schedulers[0].name}' cannot be used with strategy '{strategy.name}', "
+        f"which has no mu; leave it out, or choose a strategy that has one: {', '.join(able)}"
+    )
+
+
+def _check_lr(values: RunValues, lr: float) -> None:
+    if values.eta_min > lr:
+        raise UsageError(f"eta_min must be ≤ lr, got {values.eta_min:g} with lr {lr:g}")
+    if 0 < values.lr_max < lr:
+        raise UsageError(f"lr_max must be 0 or ≥ lr, got {values.lr_max:g} with lr {lr:g}")
+
+
+def _check_quorum(values: RunValues, clients: int) -> None:
+    asked = max(1, int(clients * values.fraction + 0.5))  # as server.sampling does
+    if values.min_updates > asked:
+        raise UsageError(
+            f"min_updates must be ≤ {asked}, the clients of a round "
+            f"({clients} clients, fraction {values.fraction:g}), got {values.min_updates}"
+        )
+
+
+def _clients(settings: Settings) -> tuple[ClientPlan, ...]:
+    if not settings.clients:
+        raise UsageError(
+            f'no clients: add [[clients]] dataset = "URI" to {settings.origin}, or --client URI'
+        )
+    return tuple(
+        ClientPlan(name, client.dataset, client.rename)
+        for name, client in zip(client_names(settings.clients), settings.clients, strict=True)
+    )
+
+
+def _evaluations(settings: Settings, registry: Registry) -> tuple[EvaluationPlan, ...]:
+    asked = settings.evaluations or ()
+    several = len({entry.evaluator.name for entry in asked}) > 1
+    evaluations = []
+    for entry in asked:
+        path = f"evaluator.{entry.evaluator.name}" if several else "evaluator"
+        evaluator = choose(registry, "evaluator", entry.evaluator, path)
+        evaluations.append(EvaluationPlan(entry.dataset, evaluator))
+        if cast(EvaluatorPlugin, registry.get("evaluator", evaluator.name)).reads_episodes:
+            check_disjoint(entry.dataset, settings.clients or ())
+    return tuple(evaluations)
+
+
+def _loaders(
+    registry: Registry, clients: Sequence[ClientPlan], evaluations: Sequence[EvaluationPlan]
+) -> tuple[PluginChoice, ...]:
+    """Return the loaders of all datasets, by scheme.
+
+    Raises:
+        PluginError: if there is none for one, or it isn't usable.
+    """
+    users = [(f"client '{client.name}'", client.dataset) for client in clients]
+    users += [("evaluation", evaluation.dataset) for evaluation in evaluations]
+    loaders = {}
+    for who, uri in users:
+        scheme = scheme_of(uri, who, registry.names("loader"))
+        if scheme not in loaders:
+            choice = Choice(scheme, origin=f"dataset '{uri}' of {who}")
+            loaders[scheme] = choose(registry, "loader", choice)
+    return tuple(loaders[scheme] for scheme in sorted(loaders))

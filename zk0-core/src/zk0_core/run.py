@@ -1,0 +1,87 @@
+"""One federated run, from a plan to its output folder."""
+
+import shutil
+from pathlib import Path
+
+import attrs
+
+from zk0_core.data import Progress
+from zk0_core.errors import UsageError
+from zk0_core.history import History
+from zk0_core.plan import RunPlan
+
+DISK_NEEDED = 512 * 2**20
+"""Bytes that must be free before a run: recordings, caches and output of the embedded default."""
+
+
+@attrs.frozen
+class RunResult:
+    """What a run left."""
+
+    history: History
+    folder: Path
+
+
+def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunResult:
+    """Run `plan` and write its output to `folder`.
+
+    Raises:
+        Zk0Error: if the plan cannot be carried out; the text says why.
+    """
+    from zk0_core.engines.local import run_local
+    from zk0_core.engines.workers import Workers, default_count
+    from zk0_core.logs import log_server
+    from zk0_core.server.output import RunFolder
+    from zk0_core.server.server import Server
+
+    check_disk(folder)
+    output = RunFolder.create(folder)
+    output.write_plan(plan)
+    log_server(folder / "logs")
+    count = plan.workers or default_count()
+    prepare_datasets(plan, count, progress)
+    workers = Workers(count, plan.threads, logs=folder / "logs")
+    try:
+        server = Server(plan, output, workers)
+        if plan.engine == "ray":
+            from zk0_core.engines.ray import run_ray
+
+            run_ray(server, plan.clients, folder, actors=count)
+        else:
+            run_local(server, plan.clients, folder)
+    finally:
+        workers.close()
+        shutil.rmtree(folder / "spool", ignore_errors=True)
+    return RunResult(server.history, folder)
+
+
+def prepare_datasets(plan: RunPlan, workers: int, progress: Progress | None) -> None:
+    """Let each loader make ready its datasets, all at once: simulated ones are recorded here."""
+    from zk0_core.parts import installed, loader_for
+
+    uris = [client.dataset for client in plan.clients]
+    for evaluation in plan.evaluations:
+        record = installed().get("evaluator", evaluation.evaluator.name)
+        if record.reads_episodes:
+            uris.append(evaluation.dataset)
+    by_scheme: dict[str, list[str]] = {}
+    for uri in uris:
+        by_scheme.setdefault(uri.partition(":")[0], []).append(uri)
+    for group in by_scheme.values():
+        loader_for(group[0]).prepare(sorted(set(group)), workers, progress)
+
+
+def check_disk(folder: Path) -> None:
+    """Raise UsageError unless there is room for a run's output and caches."""
+    from zk0_core.cache import cache_folder
+
+    for what, path in (("output", folder), ("cache", cache_folder())):
+        place = path.absolute()
+        while not place.exists():
+            place = place.parent
+        if (free := shutil.disk_usage(place).free) < DISK_NEEDED:
+            choice = "--output" if what == "output" else "ZK0_CACHE"
+            raise UsageError(
+                f"too little disk for the {what} folder {path}: {free / 2**20:.0f} MB free, "
+                f"{DISK_NEEDED / 2**20:.0f} MB needed; free some, or choose another with {choice}"
+            )

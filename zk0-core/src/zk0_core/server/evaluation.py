@@ -1,0 +1,53 @@
+"""The global model, scored on every evaluation dataset."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from zk0_core.data import Progress
+from zk0_core.parts import build_evaluator
+from zk0_core.plan import RunPlan
+from zk0_core.protocols import EvaluationRequest, TaskPool
+from zk0_core.server.model import ModelRef
+
+
+@attrs.frozen
+class Scores:
+    """What the evaluators found, together."""
+
+    datasets: tuple[dict[str, Any], ...]
+    policy_loss: float | None
+    success_rate: float | None
+
+
+def score_model(
+    plan: RunPlan,
+    model: ModelRef,
+    round: int,
+    folder: Path,
+    pool: TaskPool,
+    progress: Progress | None = None,
+) -> Scores:
+    """Return the figures of `model`, one entry a dataset, whichever evaluators gave them."""
+    by_dataset: dict[str, dict[str, Any]] = {}
+    for evaluation in plan.evaluations:
+        request = EvaluationRequest(
+            plan=plan,
+            round=round,
+            dataset=evaluation.dataset,
+            model=model,
+            folder=folder,
+            pool=pool,
+            final=round == plan.rounds,
+            progress=progress,
+        )
+        figures = build_evaluator(evaluation.evaluator).evaluate(request)
+        by_dataset.setdefault(evaluation.dataset, {"name": evaluation.dataset}).update(figures)
+    datasets = tuple(by_dataset.values())
+    return Scores(datasets, _mean(datasets, "policy_loss"), _mean(datasets, "success_rate"))
+
+
+def _mean(datasets: tuple[dict[str, Any], ...], figure: str) -> float | None:
+    values = [entry[figure] for entry in datasets if entry.get(figure) is not None]
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,79 @@
+"""Orders out, reports in: over Flower's Grid, one reply in memory at a time.
+
+Replies are given in order of client name, whoever was fast, so that a result does not depend on
+it to the last bit. One that comes before its turn waits on disk.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+from flwr.app import Message, RecordDict
+from flwr.serverapp import Grid
+
+from zk0_core.wire.spool import read_record, write_record
+
+POLL_SECONDS = 0.02
+
+
+@attrs.frozen
+class Reply:
+    """One client's answer: a record, or why there is none."""
+
+    client: str
+    record: RecordDict | None
+    failure: str = ""
+
+
+class Exchange:
+    """Asks clients, by name, and gives their answers in order."""
+
+    def __init__(self, grid: Grid, spool: Path) -> None:
+        self._grid = grid
+        self._spool = spool
+
+    def nodes(self) -> list[int]:
+        """Return the nodes that are connected, in order of id."""
+        return sorted(self._grid.get_node_ids())
+
+    def ask(
+        self, message_type: str, contents: Mapping[str, RecordDict], nodes: Mapping[str, int]
+    ) -> Iterator[Reply]:
+        """Send every client its record; yield the answers in order of client name.
+
+        Args:
+            message_type: Which function of the ClientApp answers, such as "train".
+            contents: Client name to what it is sent.
+            nodes: Client name to its node.
+        """
+        clients = sorted(contents)
+        messages = [
+            Message(content=contents[client], dst_node_id=nodes[client], message_type=message_type)
+            for client in clients
+        ]
+        # The node of a lost reply is not its sender's: keep the client of every message.
+        waiting = dict(zip(self._grid.push_messages(messages), clients, strict=True))
+        early: dict[str, Path | Reply] = {}
+        for turn in clients:
+            while turn not in early:
+                for client, reply in self._pull(waiting):
+                    if client == turn or reply.record is None:
+                        early[client] = reply
+                    else:
+                        early[client] = write_record(self._spool / f"{client}.spool", reply.record)
+                if turn not in early:
+                    time.sleep(POLL_SECONDS)
+            arrived = early.pop(turn)
+            if isinstance(arrived, Path):
+                arrived = Reply(turn, read_record(arrived))
+            yield arrived
+
+    def _pull(self, waiting: dict[str, str]) -> Iterator[tuple[str, Reply]]:
+        for message_id in list(waiting):
+            for message in self._grid.pull_messages([message_id]):
+                client = waiting.pop(message_id)
+                if message.has_error():
+                    yield client, Reply(client, None, str(message.error.reason))
+                else:
+                    yield client, Reply(client, message.content)

@@ -1,0 +1,113 @@
+"""The global model in the processes that evaluate and save it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from zk0_core.data import DatasetSchema, Statistics, evaluation_episodes
+from zk0_core.errors import DataError
+from zk0_core.files import whole_file
+from zk0_core.parts import build_policy_family, open_dataset
+from zk0_core.protocols import Policy
+from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.wire.orders import Recipe, SchemaReport
+
+
+@attrs.frozen
+class ModelRef:
+    """A model by reference: small to send, loaded where it is needed."""
+
+    recipe: Recipe
+    schema: DatasetSchema
+    statistics: Statistics
+    params: Path | None
+    """File of the exchanged parameters; None for those that the policy comes with."""
+    params_hash: str = ""
+
+
+@attrs.frozen
+class Start:
+    """The starting point of a run, as the first process to load the policy found it."""
+
+    params: Tensors
+    frozen: str
+
+
+_loaded: dict[str, tuple[ModelRef, Policy]] = {}
+
+
+def load_model(ref: ModelRef) -> Policy:
+    """Return the policy of `ref`; a process keeps the last one and only swaps parameters."""
+    from safetensors.numpy import load_file
+
+    from zk0_core.client.session import set_params
+
+    kept = _loaded.get("policy")
+    if kept is None or attrs.evolve(kept[0], params=None, params_hash="") != attrs.evolve(
+        ref, params=None, params_hash=""
+    ):
+        family = build_policy_family(ref.recipe.policy)
+        policy = family.load(
+            ref.schema, ref.statistics, seed=ref.recipe.seed, device=ref.recipe.device
+        )
+        kept = attrs.evolve(ref, params_hash=""), policy
+    if ref.params is not None and kept[0].params_hash != ref.params_hash:
+        set_params(kept[1].trainable(), load_file(ref.params))
+    _loaded["policy"] = ref, kept[1]
+    kept[1].module.eval()
+    return kept[1]
+
+
+def write_params(path: Path, params: Tensors) -> str:
+    """Write `params` to `path` and return their fingerprint."""
+    from safetensors.numpy import save_file
+
+    with whole_file(path) as temporary:
+        save_file(params, temporary)
+    return fingerprint(params)
+
+
+def start_model(ref: ModelRef, reports: Sequence[SchemaReport]) -> Start:
+    """Return the untrained parameters, after checking that every client's data fits the policy.
+
+    Raises:
+        DataError: if a client's schema lacks what the policy takes.
+    """
+    from zk0_core.client.session import to_numpy
+
+    policy = load_model(ref)
+    for report in reports:
+        policy.check(report.schema, f"client {report.client!r} ({report.dataset})")
+    return Start(to_numpy(policy.trainable()), policy.frozen_fingerprint())
+
+
+def save_model(request: tuple[ModelRef, Path]) -> None:
+    """Write the model in LeRobot's own format to a folder."""
+    ref, folder = request
+    load_model(ref).save(folder)
+
+
+def check_overlap(datasets: Sequence[str], reports: Sequence[SchemaReport]) -> None:
+    """Raise DataError if an episode to evaluate on is one that a client trains on.
+
+    Args:
+        datasets: URIs of the evaluation datasets whose recorded episodes are read.
+        reports: What the clients said of their training episodes.
+    """
+    trained: Mapping[str, str] = {
+        episode.hash: report.client for report in reports for episode in report.episodes
+    }
+    for uri in datasets:
+        held_out = evaluation_episodes(open_dataset(uri))
+        if not held_out:
+            raise DataError(
+                f"evaluation dataset {uri} holds out no episode; add ?eval_episodes=5, "
+                "or split=eval for simulated ones"
+            )
+        for episode in held_out:
+            if (client := trained.get(episode.hash)) is not None:
+                raise DataError(
+                    f"evaluation dataset {uri}: episode {episode.index} is also trained on by "
+                    f"client {client!r}; hold it out there with ?eval_episodes"
+                )

@@ -1,0 +1,107 @@
+"""The output folder of a run; every file is written whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from zk0_core.errors import UsageError
+from zk0_core.files import write_json, write_text
+from zk0_core.history import History, RoundRecord, to_line
+from zk0_core.plan import RunPlan
+
+
+class RunFolder:
+    """Where a run writes what happened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> "RunFolder":
+        """Make the folder of a new run.
+
+        Raises:
+            UsageError: if `path` is there and holds anything.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"output folder {path} is in use; choose another with --output")
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def model(self, round: int | None) -> Path:
+        """Return the folder of the model after `round`; of the final one for None."""
+        return self.path / "models" / ("final" if round is None else f"round_{round}")
+
+    def write_plan(self, plan: RunPlan) -> None:
+        """Write the plan."""
+        from zk0_core.runfile import plan_to_toml
+
+        write_text(self.path / "plan.toml", plan_to_toml(plan))
+
+    def write_round(self, history: History, action_dim: int) -> None:
+        """Write every file that a round changes, its record last."""
+        record = history.rounds[-1]
+        write_json(self.path / "server" / f"round_{record.round}_server_eval.json", _server(record))
+        for client in record.clients:
+            path = self.path / "clients" / client.client / f"round_{record.round}.json"
+            write_json(path, attrs.asdict(client))
+        write_json(
+            self.path / "federated_metrics.json", [_metrics(entry) for entry in history.rounds]
+        )
+        losses = {
+            str(entry.round): {"server_policy_loss": entry.policy_loss, "action_dim": action_dim}
+            for entry in history.rounds
+        }
+        write_json(self.path / "policy_loss_history.json", losses)
+        with (self.path / "history.jsonl").open("a", encoding="utf-8") as log:
+            log.write(to_line(record) + "\n")
+
+
+def _server(record: RoundRecord) -> dict[str, Any]:
+    individual = [
+        {key: value for key, value in attrs.asdict(client).items() if key != "lr_span"}
+        for client in record.clients
+    ]
+    return {
+        "round": record.round,
+        "policy_loss": record.policy_loss,
+        "datasets": list(record.datasets),
+        "clients": _clients(record),
+        "individual": individual,
+        "refused": [attrs.asdict(refusal) for refusal in record.refused],
+    }
+
+
+def _clients(record: RoundRecord) -> dict[str, Any]:
+    return {
+        "avg_client_loss": record.mean_client("policy_loss"),
+        "std_client_loss": record.std_client_loss(),
+        "avg_prox_loss": record.mean_client("prox_loss"),
+        "num_clients": len(record.clients),
+    }
+
+
+def _metrics(record: RoundRecord) -> dict[str, Any]:
+    figures = _clients(record)
+    return {
+        "round": record.round,
+        "policy_loss": record.policy_loss,
+        "success_rate": record.success_rate,
+        "avg_client_loss": figures["avg_client_loss"],
+        "std_client_loss": figures["std_client_loss"],
+        "num_clients": figures["num_clients"],
+        "lr": record.lr,
+        "mu": record.mu,
+        "bytes_up": record.bytes_up,
+        "bytes_down": record.bytes_down,
+        "seconds": record.seconds,
+    }
+
+
+def read_history(path: Path) -> History:
+    """Return the history that a run wrote to its folder `path`."""
+    from zk0_core.history import from_line
+
+    lines = (path / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return History(tuple(from_line(line) for line in lines))

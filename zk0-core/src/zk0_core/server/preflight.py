@@ -1,0 +1,86 @@
+"""Before the first round: who is there, what data they have, and whether it fits."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from zk0_core.data import Statistics
+from zk0_core.errors import DataError, RoundError
+from zk0_core.lerobot.stats import pool_sums
+from zk0_core.server.exchange import Exchange
+from zk0_core.wire.orders import (
+    QUERY_SCHEMA,
+    ClientError,
+    Recipe,
+    SchemaReport,
+    from_record,
+    header_type,
+    to_record,
+)
+
+
+@attrs.frozen
+class Roster:
+    """The clients that are there, in order of name."""
+
+    reports: tuple[SchemaReport, ...]
+    nodes: dict[str, int]
+    """Client name to its node."""
+
+    @property
+    def names(self) -> list[str]:
+        """The clients' names, in order."""
+        return [report.client for report in self.reports]
+
+
+def call_roll(exchange: Exchange, recipe: Recipe) -> Roster:
+    """Ask every connected node for its schema and sums.
+
+    Raises:
+        DataError: if a client's data cannot be used as asked; the text is the client's.
+        RoundError: if a client failed, or nobody is there.
+    """
+    nodes = {str(node): node for node in exchange.nodes()}
+    if not nodes:
+        raise RoundError("no client is connected; start one with its dataset and try again")
+    question = to_record(recipe)
+    reports: list[SchemaReport] = []
+    by_name: dict[str, int] = {}
+    for reply in exchange.ask(QUERY_SCHEMA, dict.fromkeys(nodes, question), nodes):
+        if reply.record is None:
+            raise RoundError(f"a client failed before training: {reply.failure}")
+        if header_type(reply.record) == ClientError.__name__:
+            problem = from_record(reply.record, ClientError)
+            raise (DataError if problem.usage else RoundError)(problem.reason)
+        report = from_record(reply.record, SchemaReport)
+        if report.client in by_name:
+            raise DataError(f"two clients are called {report.client!r}; names must differ")
+        by_name[report.client] = nodes[reply.client]
+        reports.append(report)
+    reports.sort(key=lambda report: report.client)
+    return Roster(tuple(reports), by_name)
+
+
+def pooled_statistics(reports: Sequence[SchemaReport]) -> Statistics:
+    """Return the statistics of all clients' data together, from their sums alone."""
+    features = reports[0].statistics
+    return {
+        name: pool_sums([report.statistics[name] for report in reports]) for name in features
+    }
+
+
+def check_alike(reports: Sequence[SchemaReport]) -> None:
+    """Raise DataError, naming both sides, unless all clients' data can train one policy."""
+    first = reports[0]
+    for other in reports[1:]:
+        for what in ("state", "action", "fps"):
+            mine, theirs = getattr(first.schema, what), getattr(other.schema, what)
+            if mine != theirs:
+                raise DataError(
+                    f"clients {first.client!r} and {other.client!r} differ in {what}: "
+                    f"{_shown(mine)} against {_shown(theirs)}; one policy needs the same"
+                )
+
+
+def _shown(value: object) -> str:
+    return f"{len(value)} joints {', '.join(value)}" if isinstance(value, tuple) else str(value)

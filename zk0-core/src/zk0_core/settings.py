@@ -1,0 +1,206 @@
+"""What was asked for, before it is resolved: one layer of settings, and layers on each other.
+
+A preset, a run file and the flags of a command are one layer each. What a layer doesn't say is
+None, and the layer below decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from zk0_core.options import Check, between, ge, gt, one_of
+
+DEVICES = ("cpu", "cuda", "mps")
+
+
+@attrs.frozen
+class Choice:
+    """A plugin that is asked for by name, and options as written."""
+
+    name: str
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    origin: str = ""
+    """Who supplied the name: a file, a flag, a preset."""
+    origins: Mapping[str, str] = attrs.field(factory=dict)
+    """Option to who supplied it."""
+
+
+@attrs.frozen
+class ClientSetting:
+    """A client that is asked for; without a name, one is made from the dataset's URI."""
+
+    dataset: str
+    name: str = ""
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    origin: str = ""
+
+
+@attrs.frozen
+class EvaluationSetting:
+    """An evaluation dataset and its evaluator."""
+
+    dataset: str
+    evaluator: Choice
+    origin: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RunValues:
+    """The plain values of a run: the top-level keys of a run file."""
+
+    rounds: int = attrs.field(
+        default=15, validator=ge(1), metadata={"help": "Rounds of training."}
+    )
+    local_steps: int = attrs.field(
+        default=100,
+        validator=ge(1),
+        metadata={"help": "Optimizer steps of each client in a round."},
+    )
+    batch_size: int | None = attrs.field(
+        default=None, validator=ge(1), metadata={"help": "Frames in a step; none: the policy's."}
+    )
+    lr: float | None = attrs.field(
+        default=None, validator=gt(0), metadata={"help": "Base learning rate; none: the policy's."}
+    )
+    seed: int = attrs.field(
+        default=42, validator=ge(0), metadata={"help": "Every random choice follows from it."}
+    )
+    optimizer_state: str = attrs.field(
+        default="keep",
+        validator=one_of("keep", "reset"),
+        metadata={"help": "Whether a client keeps its AdamW state from round to round."},
+    )
+    fraction: float = attrs.field(
+        default=1.0,
+        validator=Check(lambda value: 0 < value <= 1, "above 0 and at most 1"),
+        metadata={"help": "Share of the clients that train in a round."},
+    )
+    min_updates: int = attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata={"help": "Usable updates that a round needs to count."},
+    )
+    eval_every: int = attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata={"help": "Evaluate after every so many rounds, and after the last."},
+    )
+    checkpoint_every: int = attrs.field(
+        default=1,
+        validator=ge(0),
+        metadata={"help": "Save the model after every so many rounds; 0: the final one only."},
+    )
+    eta_min: float = attrs.field(
+        default=5e-7,
+        validator=ge(0),
+        metadata={"help": "No schedule takes the learning rate below this."},
+    )
+    lr_max: float = attrs.field(
+        default=0.0,
+        validator=ge(0),
+        metadata={"help": "Nor above this; 0: ten times lr."},
+    )
+    engine: str = attrs.field(
+        default="local",
+        validator=one_of("local", "ray"),
+        metadata={"help": "Where clients run: worker processes, or Flower's Ray simulation."},
+    )
+    workers: int = attrs.field(
+        default=0,
+        validator=between(0, 1024),
+        metadata={"help": "Worker processes; 0: one per core. Results don't depend on it."},
+    )
+    threads: int = attrs.field(
+        default=1, validator=between(1, 1024), metadata={"help": "Threads of a client."}
+    )
+    device: str = attrs.field(
+        default="cpu",
+        validator=Check(
+            lambda value: value in DEVICES
+            or (value.startswith("cuda:") and value[5:].isascii() and value[5:].isdigit()),
+            "cpu, cuda, cuda:N or mps",
+        ),
+        metadata={"help": "Where policies train."},
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """One layer of settings."""
+
+    origin: str
+    """Who supplied them, for errors: a file's path, "preset four-regions", "flags"."""
+    values: Mapping[str, Any] = attrs.field(factory=dict)
+    """Fields of RunValues that are given."""
+    origins: Mapping[str, str] = attrs.field(factory=dict)
+    """Field of `values` to who supplied it."""
+    policy: Choice | None = None
+    strategy: Choice | None = None
+    codec: Choice | None = None
+    schedulers: tuple[Choice, ...] | None = None
+    mu_schedulers: tuple[Choice, ...] | None = None
+    reporters: tuple[Choice, ...] | None = None
+    clients: tuple[ClientSetting, ...] | None = None
+    evaluations: tuple[EvaluationSetting, ...] | None = None
+    disabled: tuple[str, ...] = ()
+    """Plugins that are not to be loaded."""
+
+
+def merged(below: Settings, above: Settings) -> Settings:
+    """Return `below`, overruled by what `above` says.
+
+    Lists are replaced whole. A plugin that both layers choose keeps the options that the lower one
+    gave it. A new strategy takes none of the mu schedulers that were chosen for another one.
+    """
+    mu_schedulers = _chosen_list(below.mu_schedulers, above.mu_schedulers)
+    if above.mu_schedulers is None and _other(below.strategy, above.strategy):
+        mu_schedulers = None
+    return Settings(
+        origin=above.origin,
+        values={**below.values, **above.values},
+        origins={**below.origins, **above.origins},
+        policy=_chosen(below.policy, above.policy),
+        strategy=_chosen(below.strategy, above.strategy),
+        codec=_chosen(below.codec, above.codec),
+        schedulers=_chosen_list(below.schedulers, above.schedulers),
+        mu_schedulers=mu_schedulers,
+        reporters=_chosen_list(below.reporters, above.reporters),
+        clients=_given(above.clients, below.clients),
+        evaluations=_given(above.evaluations, below.evaluations),
+        disabled=(*below.disabled, *above.disabled),
+    )
+
+
+def with_options_of(choice: Choice, others: Sequence[Choice]) -> Choice:
+    """Return `choice`, on the options that the first of `others` with its name has."""
+    for other in others:
+        if other.name == choice.name:
+            return attrs.evolve(
+                choice,
+                options={**other.options, **choice.options},
+                origins={**other.origins, **choice.origins},
+            )
+    return choice
+
+
+def _given[T](above: T | None, below: T | None) -> T | None:
+    return below if above is None else above
+
+
+def _other(below: Choice | None, above: Choice | None) -> bool:
+    return above is not None and (below is None or below.name != above.name)
+
+
+def _chosen(below: Choice | None, above: Choice | None) -> Choice | None:
+    if above is None or below is None:
+        return _given(above, below)
+    return with_options_of(above, [below])
+
+
+def _chosen_list(
+    below: tuple[Choice, ...] | None, above: tuple[Choice, ...] | None
+) -> tuple[Choice, ...] | None:
+    if above is None or below is None:
+        return _given(above, below)
+    return tuple(with_options_of(choice, below) for choice in above)

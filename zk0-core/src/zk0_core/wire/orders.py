@@ -1,0 +1,188 @@
+"""The typed messages between server and clients, and their form as Flower records.
+
+A message is a header of typed fields, as JSON, and named tensors. The header carries the SHA-256
+of the tensors as sent; the receiver checks it before it uses a byte.
+"""
+
+import json
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+
+from zk0_core.data import DatasetSchema, Episode, Statistics
+from zk0_core.errors import WireError
+from zk0_core.plan import PluginChoice
+from zk0_core.span import Span
+from zk0_core.tensors import Tensors, fingerprint
+
+WIRE_VERSION = 1
+"""Raised when messages change; both sides must have the same."""
+
+QUERY_SCHEMA = "query.schema"
+TRAIN = "train"
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """What all clients of a run train alike; a client keeps its session for as long as it holds."""
+
+    seed: int
+    policy: PluginChoice
+    strategy: PluginChoice
+    codec: PluginChoice
+    batch_size: int
+    optimizer_state: str
+    threads: int
+    device: str
+    wire: int = WIRE_VERSION
+
+
+@attrs.frozen(kw_only=True)
+class SchemaReport:
+    """A client's answer in preflight: all that it tells of its data."""
+
+    client: str
+    dataset: str
+    schema: DatasetSchema
+    statistics: Statistics
+    """Normalisation sums over the episodes it trains on."""
+    episodes: tuple[Episode, ...]
+    frames: int
+
+
+@attrs.frozen(kw_only=True)
+class RoundOrder:
+    """What one client does in one round: the only source of what it trains with."""
+
+    run: str
+    round: int
+    client: str
+    recipe: Recipe
+    statistics: Statistics
+    frozen: str
+    """Fingerprint of the frozen weights; a client that has others refuses."""
+    local_steps: int
+    lr: Span
+    mu: Span
+    boost: float
+    accepted_round: int
+    """Round of this client's last accepted update: its state goes on from there; 0 for none."""
+
+
+@attrs.frozen(kw_only=True)
+class ClientError:
+    """A client's answer when it cannot do what it was asked."""
+
+    client: str
+    reason: str
+    usage: bool
+    """Whether what was asked for cannot be done as asked, rather than having gone wrong."""
+
+
+@attrs.frozen(kw_only=True)
+class RoundReport:
+    """What one client did in one round; its update travels beside it."""
+
+    run: str
+    round: int
+    client: str
+    dataset: str
+    examples: int
+    steps: int
+    policy_loss: float
+    prox_loss: float
+    loss: float
+    grad_norm: float
+    lr: float
+    mu: float
+    update_norm: float
+    seconds: float
+    seconds_data: float
+    seconds_compute: float
+
+
+Header = TypeVar("Header")
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+@attrs.frozen
+class Packed:
+    """Named tensors as Flower sends them, with their hash: packed once, sent to many."""
+
+    arrays: ArrayRecord
+    hash: str
+
+
+def pack(tensors: Tensors) -> Packed:
+    """Return `tensors` packed for the wire."""
+    arrays = ArrayRecord({name: Array(tensors[name]) for name in sorted(tensors)})
+    return Packed(arrays, fingerprint(tensors))
+
+
+def to_record(header: Any, **groups: Packed) -> RecordDict:
+    """Return `header` and groups of named tensors as one Flower record, hashes included."""
+    record = RecordDict()
+    for group, packed in groups.items():
+        record[group] = packed.arrays
+    record["header"] = ConfigRecord(
+        {
+            "type": type(header).__name__,
+            "json": json.dumps(_converter.unstructure(header), allow_nan=False),
+            **{group: packed.hash for group, packed in groups.items()},
+        }
+    )
+    return record
+
+
+def header_type(record: RecordDict) -> str:
+    """Return the name of the header's type; empty when there is no header."""
+    header = record.config_records.get("header")
+    return str(header["type"]) if header else ""
+
+
+def from_record(record: RecordDict, kind: type[Header]) -> Header:
+    """Return the header of `record`, which must be a `kind`.
+
+    Raises:
+        WireError: if it is missing, of another type, or has missing, unknown or mistyped fields.
+    """
+    try:
+        header = record.config_records["header"]
+        if header["type"] != kind.__name__:
+            raise WireError(f"expected a {kind.__name__}, got a {header['type']}")
+        return _converter.structure(json.loads(str(header["json"])), kind)
+    except (KeyError, ValueError, TypeError, cattrs.BaseValidationError) as problem:
+        details = cattrs.transform_error(problem) if isinstance(
+            problem, cattrs.BaseValidationError
+        ) else [repr(problem)]
+        raise WireError(f"malformed {kind.__name__}: {'; '.join(details)}") from problem
+
+
+def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
+    """Return the tensors of `group`, after checking their hash.
+
+    Raises:
+        WireError: if the group is missing or its bytes are not those that `sender` hashed.
+    """
+    try:
+        arrays = record.array_records[group]
+        expected = record.config_records["header"][group]
+    except KeyError as problem:
+        raise WireError(f"{sender} sent no tensors {group!r}") from problem
+    tensors = {name: array.numpy() for name, array in arrays.items()}
+    if (found := fingerprint(tensors)) != expected:
+        raise WireError(
+            f"hash mismatch in {group!r} from {sender}: "
+            f"sent {str(expected)[:12]}…, received {found[:12]}…"
+        )
+    return tensors
+
+
+def bytes_in(record: RecordDict) -> int:
+    """Return the bytes that the tensors of `record` take on the wire."""
+    return sum(
+        len(array.data) for arrays in record.array_records.values() for array in arrays.values()
+    )

@@ -1,0 +1,56 @@
+"""FedProx: averaging, with a term that keeps each client near the global parameters.
+
+Li et al. 2020, "Federated Optimization in Heterogeneous Networks", equation 2: a client minimises
+F_k(w) + (mu / 2) · ‖w − w_global‖², over the exchanged parameters. The server half is FedAvg's.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+from zk0_core.options import ge
+from zk0_core.tensors import Tensors
+
+if TYPE_CHECKING:
+    import torch
+
+
+@attrs.frozen(kw_only=True)
+class FedProxOptions:
+    """Options of `fedprox`."""
+
+    mu: float = attrs.field(
+        default=0.01, validator=ge(0.0), metadata={"help": "Proximal weight; 0 is FedAvg."}
+    )
+
+
+class ProximalTerm:
+    """Adds the gradient of (mu / 2) · ‖w − w_global‖², which is mu · (w − w_global)."""
+
+    def start(self, params: Mapping[str, "torch.nn.Parameter"], extra: Tensors) -> None:
+        """Remember where the round starts: `params` hold the broadcast, as decoded."""
+        self._params = list(params.values())
+        self._global = [param.detach().clone() for param in self._params]
+
+    def gradient(self, mu: float) -> "torch.Tensor | None":
+        """Add mu · (w − w_global) to the gradients; return (mu / 2) · ‖w − w_global‖²."""
+        import torch
+
+        if mu == 0:
+            return None
+        with torch.no_grad():
+            away = torch._foreach_sub(self._params, self._global)
+            torch._foreach_add_([param.grad for param in self._params], away, alpha=mu)
+            norms = torch.stack(torch._foreach_norm(away))
+            return mu / 2 * norms.square().sum()
+
+    def finish(self) -> Tensors:
+        """Nothing is sent besides the update."""
+        return {}
+
+    def state(self) -> Tensors:
+        """Nothing outlives a round."""
+        return {}
+
+    def restore(self, state: Tensors) -> None:
+        """Nothing to take back."""
