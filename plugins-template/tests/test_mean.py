@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from zk0_core import Update
 from zk0_core.registry import Registry
 from zk0_plugin_template.mean import Mean, MeanOptions
@@ -9,6 +10,7 @@ from zk0_plugin_template.mean import Mean, MeanOptions
 
 @pytest.mark.parametrize(("step", "expected"), [(1.0, [3.0, 1.0]), (0.5, [2.0, 1.5])])
 def test_every_client_counts_alike(step: float, expected: list[float]) -> None:
+    """The mean is over clients, not over examples."""
     strategy = Mean(MeanOptions(step=step))
     strategy.begin({"w": np.array([1.0, 2.0], np.float32)}, round=1)
     strategy.add(Update("few", 1, {"w": np.array([1.0, 0.0], np.float32)}))
@@ -22,4 +24,5 @@ def test_every_client_counts_alike(step: float, expected: list[float]) -> None:
 
 
 def test_zk0_finds_it() -> None:
+    """The entry point leads zk0 to the record."""
     assert Registry.discover().find("strategy", "template-mean").status == "ok"

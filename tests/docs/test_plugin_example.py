@@ -46,9 +46,7 @@ def test_the_plugin_of_the_readme_is_found_and_used(site: Path) -> None:
     assert "rounds = 5" in plan
 
 
-def test_it_gives_the_rates_that_it_promises(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_gives_the_rates_that_it_promises(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from zk0_core import Span
     from zk0_core.history import History
 

@@ -1,15 +1,24 @@
 """Tables in the documents are complete: hooks, plugins, keys, files of a run."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import attrs
 import pytest
-from pages import PAGES, REPOSITORY, blocks, first_cells, prose
+from pages import PAGES, REPOSITORY, first_cells, prose
+
+from zk0_core.errors import UsageError
+from zk0_core.history import ClientRecord
 from zk0_core.hookspecs import Zk0Specs
 from zk0_core.registry import KINDS, Registry
+from zk0_core.runfile import settings_from_toml
+from zk0_core.settings import RunValues
 from zk0_core.sim.spec import REGIONS, SimSpec
 
 DOCS = REPOSITORY / "docs"
+RUN_FILE = (DOCS / "run-file.md").read_text(encoding="utf-8")
 
 
 def test_every_hook_is_described() -> None:
@@ -39,20 +48,59 @@ def test_every_option_of_a_sim_address_is_described() -> None:
 def test_every_module_of_the_core_is_on_the_map() -> None:
     core = REPOSITORY / "zk0-core" / "src" / "zk0_core"
     modules = {path.stem for path in core.glob("*.py")} - {"__init__"}
-    folders = {f"{path.parent.name}/" for path in core.glob("*/__init__.py")}
+    folders = {f"{p.name}/" for p in core.iterdir() if p.is_dir() and p.name != "__pycache__"}
     cells = first_cells(DOCS / "architecture.md", "Where things are")
     named = {name for cell in cells for name in re.findall(r"[\w]+/?", cell)}
     assert named == modules | folders
 
 
+def test_every_key_of_a_run_file_is_described() -> None:
+    keys = [field.name for field in attrs.fields(RunValues)]
+    assert first_cells(DOCS / "run-file.md", "Values") == keys
+
+
+def test_defaults_of_a_run_file_are_true() -> None:
+    for field in attrs.fields(RunValues):
+        row = re.search(rf"^\| `{field.name}` \| ([^|]+) \|", RUN_FILE, re.MULTILINE)
+        assert row is not None
+        said = row[1].strip().strip("`").strip('"')
+        if field.default is None:
+            assert said == "the policy's"
+        elif isinstance(field.default, str):
+            assert said == field.default
+        else:
+            assert float(said) == field.default
+
+
+def test_every_table_of_a_run_file_is_described() -> None:
+    described = {name.strip("[]") for name in first_cells(DOCS / "run-file.md", "Tables")}
+    with pytest.raises(UsageError) as refused:
+        settings_from_toml("unheard_of = 1", "here")
+    known = re.search(r"choices are (.*) \(from here\)", str(refused.value))
+    assert known is not None
+    values = {field.name for field in attrs.fields(RunValues)}
+    assert described == set(known[1].split(", ")) - values
+
+
+def test_every_file_of_a_client_and_of_the_metrics_is_described() -> None:
+    text = (DOCS / "output-folder.md").read_text()
+    for field in attrs.fields(ClientRecord):
+        assert f"`{field.name}`" in text, field.name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_files_of_the_repository_that_are_named_exist(page) -> None:
-    for name in re.findall(r"`((?:server|client|wire|engines|tests|scripts)/[\w/.]+\.py)`", prose(page)):
-        places = [REPOSITORY / name, REPOSITORY / "zk0-core" / "src" / "zk0_core" / name]
-        assert any(place.exists() for place in places), f"{page.name}: {name}"
-
-
-def test_run_files_in_the_documents_are_whole() -> None:
-    from zk0_core.runfile import load_run_file
-
-    raise NotImplementedError
+def test_flags_and_commands_that_are_named_exist(page: Path) -> None:
+    """Flags of the command line, wherever they are mentioned, are flags of `zk0 run`."""
+    shown = subprocess.run(
+        [Path(sys.executable).parent / "zk0", "run", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for flag in re.findall(r"`(--[a-z-]+)", prose(page)):
+        assert re.search(rf"{flag}\b", shown), f"{page.name}: {flag}"
+    top = subprocess.run(
+        [Path(sys.executable).parent / "zk0", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for command in re.findall(r"`zk0 ([a-z-]+)", prose(page)):
+        assert re.search(rf"^  {command} ", top, re.MULTILINE), f"{page.name}: zk0 {command}"

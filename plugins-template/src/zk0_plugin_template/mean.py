@@ -6,6 +6,7 @@ w ← w + Σ_k (w_k − w) · step / K over the K clients of a round.
 from typing import TYPE_CHECKING
 
 import attrs
+
 from zk0_core import Update, gt
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from zk0_core import StrategyPlugin, hookimpl
-
 from zk0_plugin_template.mean import Mean, MeanOptions
 
 ZK0_API = 1

@@ -13,11 +13,15 @@ from zk0_core.options import did_you_mean, options_to_dict, structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
 from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyPlugin
 from zk0_core.registry import Registry
-from zk0_core.settings import Choice, RunValues, Settings
+from zk0_core.settings import Choice, RunValues, Settings, merged
 
-DEFAULT_STRATEGY = Choice("fedprox", origin="default")
-DEFAULT_CODEC = Choice("float32", origin="default")
-DEFAULT_REPORTERS = (Choice("console", origin="default"), Choice("charts", origin="default"))
+DEFAULTS = Settings(
+    origin="defaults",
+    strategy=Choice("fedprox", origin="default"),
+    codec=Choice("float32", origin="default"),
+    reporters=(Choice("console", origin="default"), Choice("charts", origin="default")),
+)
+"""The layer below all others. Without a scheduler, lr and mu keep their base values."""
 
 
 def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
@@ -26,6 +30,8 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     Raises:
         UsageError: if it cannot be carried out as asked; one line that says what to change.
     """
+    settings = merged(DEFAULTS, settings)
+    assert settings.strategy and settings.codec  # by the defaults
     check_disabled(settings.disabled, registry)
     values = structure_options(RunValues, settings.values, path="", origins=settings.origins)
     if settings.policy is None:
@@ -34,7 +40,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
             f"choose from {', '.join(registry.names('policy'))}"
         )
     policy = choose(registry, "policy", settings.policy)
-    strategy = choose(registry, "strategy", settings.strategy or DEFAULT_STRATEGY)
+    strategy = choose(registry, "strategy", settings.strategy)
     mu_schedulers = choose_all(registry, "mu-scheduler", settings.mu_schedulers or ())
     _check_mu(registry, strategy, mu_schedulers)
     lr, batch_size = _local_defaults(registry, policy, values)
@@ -42,7 +48,6 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     clients = _clients(settings)
     _check_quorum(values, len(clients))
     evaluations = _evaluations(settings, registry)
-    reporters = DEFAULT_REPORTERS if settings.reporters is None else settings.reporters
     return RunPlan(
         rounds=values.rounds,
         local_steps=values.local_steps,
@@ -55,8 +60,8 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         mu_schedulers=mu_schedulers,
         clients=clients,
         evaluations=evaluations,
-        reporters=choose_all(registry, "reporter", reporters),
-        codec=choose(registry, "codec", settings.codec or DEFAULT_CODEC),
+        reporters=choose_all(registry, "reporter", settings.reporters or ()),
+        codec=choose(registry, "codec", settings.codec),
         loaders=_loaders(registry, clients, evaluations),
         optimizer_state=values.optimizer_state,
         fraction=values.fraction,
@@ -90,7 +95,7 @@ def choose(registry: Registry, kind: str, choice: Choice, path: str = "") -> Plu
         source = f" (from {choice.origin})" if choice.origin else ""
         raise PluginError(f"{error}{source}") from error.__cause__
     assert plugin.record is not None
-    options = structure_options(
+    options: object = structure_options(
         plugin.record.options, choice.options, path=path or kind, origins=choice.origins
     )
     return PluginChoice(

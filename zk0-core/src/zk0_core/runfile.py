@@ -113,9 +113,7 @@ def _toml(text: str, origin: str) -> dict[str, Any]:
         raise UsageError(f"run file {origin} is not TOML: {error}") from None
 
 
-def _check_keys(
-    table: Mapping[str, Any], known: tuple[str, ...], prefix: str, origin: str
-) -> None:
+def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], prefix: str, origin: str) -> None:
     for key in table:
         if key not in known:
             raise UsageError(
@@ -140,7 +138,7 @@ def _text(table: Mapping[str, Any], key: str, path: str, origin: str, example: s
     value = table.get(key)
     if not isinstance(value, str) or not value:
         found = "is missing" if value is None else f"must be a text, got {value!r}"
-        raise UsageError(f"{path}.{key} {found}; write {key} = \"{example}\" (from {origin})")
+        raise UsageError(f'{path}.{key} {found}; write {key} = "{example}" (from {origin})')
     return value
 
 

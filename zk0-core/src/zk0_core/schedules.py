@@ -69,9 +69,7 @@ def lr_span(
     return span.clamped(min(plan.eta_min, high), high)
 
 
-def common_lr(
-    plan: RunPlan, schedules: Sequence[Schedule], round: int, history: History
-) -> Span:
+def common_lr(plan: RunPlan, schedules: Sequence[Schedule], round: int, history: History) -> Span:
     """Return the learning rate that all clients have in common, without any client's boost."""
     return lr_span(plan, schedules, round, history)
 
@@ -109,8 +107,9 @@ def _fold(
         value = schedule.value(round, span, history, client)
         span = value if isinstance(value, Span) else Span.constant(float(value))
         if not all(abs(end) < float("inf") for end in (span.hi, span.lo)):
+            name = f"{type(schedule).__module__}.{type(schedule).__qualname__}"
             raise UsageError(
-                f"schedule {type(schedule).__name__} gives {span.hi} to {span.lo} in round {round}"
-                "; a schedule must give finite numbers"
+                f"schedule {name} gives {span.hi} to {span.lo} in round {round}; a schedule must "
+                "give finite numbers"
             )
     return span

@@ -49,9 +49,7 @@ class EvaluationSetting:
 class RunValues:
     """The plain values of a run: the top-level keys of a run file."""
 
-    rounds: int = attrs.field(
-        default=15, validator=ge(1), metadata={"help": "Rounds of training."}
-    )
+    rounds: int = attrs.field(default=15, validator=ge(1), metadata={"help": "Rounds of training."})
     local_steps: int = attrs.field(
         default=100,
         validator=ge(1),
@@ -117,8 +115,10 @@ class RunValues:
     device: str = attrs.field(
         default="cpu",
         validator=Check(
-            lambda value: value in DEVICES
-            or (value.startswith("cuda:") and value[5:].isascii() and value[5:].isdigit()),
+            lambda value: (
+                value in DEVICES
+                or (value.startswith("cuda:") and value[5:].isascii() and value[5:].isdigit())
+            ),
             "cpu, cuda, cuda:N or mps",
         ),
         metadata={"help": "Where policies train."},

@@ -6,6 +6,7 @@ eta_min + (base − eta_min) · (1 + cos(π · s / S)) / 2.
 """
 
 import attrs
+
 from zk0_core import Span, ge
 from zk0_core.history import History
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from zk0_core import LrSchedulerPlugin, MuSchedulerPlugin, hookimpl
-
 from zk0_schedulers.constant import Constant
 from zk0_schedulers.cosine import Cosine, CosineOptions
 from zk0_schedulers.warm_restarts import WarmRestarts, WarmRestartsOptions

@@ -8,6 +8,7 @@ next one t_mult times as many. Cycles are whole rounds, so that a restart falls 
 """
 
 import attrs
+
 from zk0_core import Span, ge
 from zk0_core.history import History
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 from zk0_core.options import ge
-from zk0_core.tensors import Tensors
 
 if TYPE_CHECKING:
     import torch
+    from zk0_core.tensors import Tensors
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class FedProxOptions:
 class ProximalTerm:
     """Adds the gradient of (mu / 2) · ‖w − w_global‖², which is mu · (w − w_global)."""
 
-    def start(self, params: Mapping[str, "torch.nn.Parameter"], extra: Tensors) -> None:
+    def start(self, params: Mapping[str, "torch.nn.Parameter"], extra: "Tensors") -> None:
         """Remember where the round starts: `params` hold the broadcast, as decoded."""
         self._params = list(params.values())
         self._global = [param.detach().clone() for param in self._params]
@@ -44,13 +44,13 @@ class ProximalTerm:
             norms = torch.stack(torch._foreach_norm(away))
             return mu / 2 * norms.square().sum()
 
-    def finish(self) -> Tensors:
+    def finish(self) -> "Tensors":
         """Nothing is sent besides the update."""
         return {}
 
-    def state(self) -> Tensors:
+    def state(self) -> "Tensors":
         """Nothing outlives a round."""
         return {}
 
-    def restore(self, state: Tensors) -> None:
+    def restore(self, state: "Tensors") -> None:
         """Nothing to take back."""

@@ -1,5 +1,6 @@
 """A LeRobot policy, with its processors, as zk0's `Policy`."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,7 +75,11 @@ class LeRobotPolicy:
                 param.copy_(torch.from_numpy(tensors[name]))
 
     def frozen_fingerprint(self) -> str:
-        """Return the SHA-256 of the frozen tensors and of the configuration, without paths."""
+        """Return the SHA-256 of the frozen tensors and of the configuration, without paths.
+
+        Cameras and numbers of joints are part of it, so that two policies that look at different
+        things are not taken for one.
+        """
         if not self._frozen:
             exchanged = self.trainable()
             frozen = {
@@ -89,20 +94,19 @@ class LeRobotPolicy:
 
     def _interface(self) -> str:
         """Return the configuration as text, without places, machines and picture sizes."""
-        config = self.module.config.to_dict() if hasattr(self.module.config, "to_dict") else {}
-        if not config:
-            import dataclasses
-
-            config = dataclasses.asdict(self.module.config)
-        kept = {name: value for name, value in config.items() if name not in _NOT_POLICY}
-        features = {**self.module.config.input_features, **self.module.config.output_features}
+        config = self.module.config
+        kept = {
+            name: value
+            for name, value in dataclasses.asdict(config).items()
+            if name not in _NOT_POLICY and not name.startswith(("optimizer_", "scheduler_"))
+        }
         kept["input_features"] = self._cameras
         kept["output_features"] = {
             name: list(feature.shape)
-            for name, feature in features.items()
+            for name, feature in {**config.input_features, **config.output_features}.items()
             if name not in self._cameras
         }
-        return json.dumps(kept, sort_keys=True, default=str)
+        return json.dumps(_floats(kept), sort_keys=True, default=str)
 
     def check(self, schema: DatasetSchema, who: str) -> None:
         """Raise DataError unless `schema`, supplied by `who`, has what the policy takes."""
@@ -321,6 +325,16 @@ def flow_times(count: int, generator: torch.Generator) -> torch.Tensor:
     """
     uniform = torch.rand(count, generator=generator, device=generator.device)
     return uniform ** (1 / 1.5) * 0.999 + 0.001
+
+
+def _floats(value: Any) -> Any:
+    """Return `value` with whole numbers as floats: a saved configuration reads 10 as 10.0."""
+    if isinstance(value, dict):
+        return {name: _floats(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_floats(inner) for inner in value]
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if is_number else value
 
 
 def _remedy(missing: list[str], spare: list[str]) -> str:

@@ -1,17 +1,25 @@
 """The global model in the processes that evaluate and save it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
+import cattrs
 
 from zk0_core.data import DatasetSchema, Statistics, evaluation_episodes
 from zk0_core.errors import DataError
-from zk0_core.files import whole_file
+from zk0_core.files import whole_file, write_json
 from zk0_core.parts import build_policy_family, open_dataset
 from zk0_core.protocols import Policy
 from zk0_core.tensors import Tensors, fingerprint
 from zk0_core.wire.orders import Recipe, SchemaReport
+
+FACTS = "zk0.json"
+"""File beside a saved model: the schema and statistics that it was trained with."""
+
+_converter = cattrs.Converter()
+_converter.register_unstructure_hook(Path, str)
 
 
 @attrs.frozen
@@ -86,6 +94,13 @@ def save_model(request: tuple[ModelRef, Path]) -> None:
     """Write the model in LeRobot's own format to a folder."""
     ref, folder = request
     load_model(ref).save(folder)
+    facts = _converter.unstructure(attrs.evolve(ref, params=None, params_hash=""))
+    write_json(folder / FACTS, facts)
+
+
+def read_facts(folder: Path) -> ModelRef:
+    """Return what `save_model` wrote of the model in `folder` beside its weights."""
+    return _converter.structure(json.loads((folder / FACTS).read_text()), ModelRef)
 
 
 def check_overlap(datasets: Sequence[str], reports: Sequence[SchemaReport]) -> None:

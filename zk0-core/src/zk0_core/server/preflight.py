@@ -6,7 +6,7 @@ import attrs
 
 from zk0_core.data import Statistics
 from zk0_core.errors import DataError, RoundError
-from zk0_core.lerobot.stats import pool_sums
+from zk0_core.lerobot.stats import pool
 from zk0_core.server.exchange import Exchange
 from zk0_core.wire.orders import (
     QUERY_SCHEMA,
@@ -63,10 +63,7 @@ def call_roll(exchange: Exchange, recipe: Recipe) -> Roster:
 
 def pooled_statistics(reports: Sequence[SchemaReport]) -> Statistics:
     """Return the statistics of all clients' data together, from their sums alone."""
-    features = reports[0].statistics
-    return {
-        name: pool_sums([report.statistics[name] for report in reports]) for name in features
-    }
+    return pool([report.statistics for report in reports])
 
 
 def check_alike(reports: Sequence[SchemaReport]) -> None:

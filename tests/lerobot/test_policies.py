@@ -1,0 +1,391 @@
+import json
+import subprocess
+import sys
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from zk0_core.builtin.policy_lerobot import PLUGIN as LEROBOT
+from zk0_core.builtin.policy_smolvla_tiny import PLUGIN as TINY
+from zk0_core.errors import DataError, UsageError
+from zk0_core.lerobot.examples import Chunks, PrefixSource
+from zk0_core.lerobot.policies import flow_times
+from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, tiny_folder
+from zk0_core.tensors import fingerprint
+
+TOP, WRIST = "observation.images.top", "observation.images.wrist"
+ALL = [0, 1, 2]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def views(dataset) -> dict[str, np.ndarray]:
+    return {camera: np.stack([next(dataset.frames(camera))] * 2) for camera in (TOP, WRIST)}
+
+
+def test_flow_times_are_beta():
+    times = flow_times(200_000, generator())
+    assert float(times.min()) >= 0.001
+    assert float(times.max()) <= 1.0
+    # Beta(1.5, 1) has mean 0.6 and variance 1.5 / (2.5² · 3.5).
+    unscaled = (times - 0.001) / 0.999
+    assert float(unscaled.mean()) == pytest.approx(0.6, abs=2e-3)
+    assert float(unscaled.var()) == pytest.approx(1.5 / (2.5**2 * 3.5), abs=1e-3)
+
+
+@pytest.mark.parametrize(("uniform", "time"), [(0.0, 0.001), (1.0, 1.0), (0.125, 0.25075)])
+def test_flow_times_by_hand(monkeypatch, uniform, time):
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([uniform]))
+    # 0.125 ** (2 / 3) = 0.25; 0.25 · 0.999 + 0.001.
+    assert float(flow_times(1, generator())) == pytest.approx(time)
+
+
+def test_chunks_stop_at_the_episodes_end(dataset):
+    chunks = Chunks(dataset, [0, 2], range(3))
+    assert len(chunks.frames) == 12 + 20
+    actions, padding = chunks.actions(np.array([10, 11, 12]))
+    np.testing.assert_array_equal(actions, [[10, 11, 11], [11, 11, 11], [21, 22, 23]])
+    np.testing.assert_array_equal(
+        padding, [[False, False, True], [False, True, True], [False, False, False]]
+    )
+
+
+@pytest.fixture(scope="module")
+def both(policy, dataset):
+    cached = policy.source(dataset, ALL)
+    assert isinstance(cached, PrefixSource)
+    return cached, policy.picture_source(dataset, ALL)
+
+
+def loss_and_gradients(policy, batch):
+    policy.module.train()
+    policy.module.zero_grad()
+    loss = policy.loss(batch, generator(5))
+    loss.backward()
+    return loss.item(), {name: p.grad.clone() for name, p in policy.trainable().items()}
+
+
+def test_batch_is_what_lerobot_gives(policy, dataset, folder):
+    from lerobot.datasets.factory import resolve_delta_timestamps
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset, LeRobotDatasetMetadata
+
+    meta = LeRobotDatasetMetadata("local/test", root=folder)
+    theirs = LeRobotDataset(
+        "local/test",
+        root=folder,
+        delta_timestamps=resolve_delta_timestamps(policy.module.config, meta),
+        video_backend="pyav",
+    )
+    which = [0, 10, 40]
+    item = [theirs[index] for index in which]
+    # LeRobot gives each observation a time axis of length 1.
+    expected = policy._pre(
+        {
+            "observation.state": torch.stack([i["observation.state"][-1] for i in item]),
+            "action": torch.stack([i["action"] for i in item]),
+            "action_is_pad": torch.stack([i["action_is_pad"] for i in item]),
+            "task": [i["task"] for i in item],
+            TOP: torch.stack([i[TOP].reshape(3, 96, 96) for i in item]),
+            WRIST: torch.stack([i[WRIST].reshape(3, 96, 96) for i in item]),
+        }
+    )
+    ours = policy.picture_source(dataset, ALL).batch(which)
+    for name in ("observation.state", "action", TOP, WRIST):
+        torch.testing.assert_close(ours[name], expected[name], rtol=0, atol=1e-6)
+    assert torch.equal(ours["action_is_pad"], expected["action_is_pad"])
+    assert policy.loss(ours, generator()).item() == pytest.approx(
+        policy.loss(expected, generator()).item(), rel=1e-6
+    )
+
+
+# The second episode's sentence is longer: without it nothing in the batch is padded.
+@pytest.mark.parametrize("which", [range(0, 41, 3), range(12)], ids=["padded", "one sentence"])
+def test_cached_loss_equals_plain(policy, both, which):
+    cached, plain = both
+    loss, gradients = loss_and_gradients(policy, cached.batch(list(which)))
+    expected, expected_gradients = loss_and_gradients(policy, plain.batch(list(which)))
+    assert loss == pytest.approx(expected, rel=1e-4)
+    for name, gradient in expected_gradients.items():
+        scale = float(gradient.norm())
+        # What is left is the cache's float16; the next test is without it.
+        assert float((gradients[name] - gradient).norm()) <= 2e-3 * scale, name
+
+
+def test_cached_gradients_are_exact_before_rounding(policy, both, dataset):
+    from zk0_core.lerobot.prefix_cache import prefix_of
+
+    cached, plain = both
+    which = list(range(0, 41, 3))
+    batch = plain.batch(which)
+    prefix, mask = prefix_of(policy.module, batch)
+    exact = cached.batch(which) | {"prefix": prefix, "mask": mask}
+    loss, gradients = loss_and_gradients(policy, exact)
+    expected, expected_gradients = loss_and_gradients(policy, batch)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    for name, gradient in expected_gradients.items():
+        difference = float((gradients[name] - gradient).norm())
+        assert difference <= 1e-5 * float(gradient.norm()), name
+
+
+def test_every_trainable_parameter_gets_a_gradient(policy, both):
+    _, gradients = loss_and_gradients(policy, both[0].batch([0, 1]))
+    assert all(float(gradient.abs().sum()) > 0 for gradient in gradients.values())
+
+
+def test_cache_that_disagrees_is_not_used(policy, dataset, monkeypatch):
+    from loguru import logger
+
+    from zk0_core.lerobot import policies
+    from zk0_core.lerobot.examples import PictureSource
+    from zk0_core.lerobot.prefix_cache import PrefixCache
+
+    honest = policies.prefix_cache
+
+    def wrong(*args, **kwargs):
+        cache = honest(*args, **kwargs)
+        return PrefixCache(np.asarray(cache.values) * 1.5, cache.mask)
+
+    monkeypatch.setattr(policies, "prefix_cache", wrong)
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING", format="{message}")
+    try:
+        source = policy.source(dataset, ALL)
+    finally:
+        logger.remove(sink)
+    assert isinstance(source, PictureSource)
+    assert "loss from cached prefixes is" in lines[0]
+    assert "training from pictures, several times slower" in lines[0]
+
+
+def test_loss_depends_on_the_generator_alone(policy, both):
+    batch = both[0].batch([0, 1, 2])
+    torch.manual_seed(1)
+    first = policy.loss(batch, generator(1)).item()
+    torch.manual_seed(2)
+    assert policy.loss(batch, generator(1)).item() == first
+    assert policy.loss(batch, generator(2)).item() != first
+
+
+def test_two_loads_are_one_policy(policy, dataset, statistics):
+    state = torch.get_rng_state()
+    again = TINY.build(TINY.options()).load(dataset.schema, statistics, seed=3, device="cpu")
+    assert torch.equal(state, torch.get_rng_state())
+    assert again.frozen_fingerprint() == policy.frozen_fingerprint()
+    assert fingerprint(again.params()) == fingerprint(policy.params())
+    other = TINY.build(TINY.options()).load(dataset.schema, statistics, seed=4, device="cpu")
+    assert fingerprint(other.params()) != fingerprint(policy.params())
+    assert other.frozen_fingerprint() == policy.frozen_fingerprint()
+
+
+def test_other_cameras_are_another_policy(policy, dataset, statistics):
+    schema = attrs.evolve(dataset.schema, cameras={TOP: (96, 96, 3)})
+    other = TINY.build(TINY.options()).load(schema, statistics, seed=3, device="cpu")
+    assert other.frozen_fingerprint() != policy.frozen_fingerprint()
+
+
+def test_params_go_and_come_back(policy, dataset, statistics):
+    other = TINY.build(TINY.options()).load(dataset.schema, statistics, seed=4, device="cpu")
+    other.load_params(policy.params())
+    assert fingerprint(other.params()) == fingerprint(policy.params())
+
+
+def test_only_the_expert_is_trained(policy):
+    names = set(policy.trainable())
+    assert all("vlm_with_expert.vlm." not in name for name in names)
+    assert sum(p.numel() for p in policy.trainable().values()) == 1_227_144
+
+
+def test_check_names_both_sides(policy, dataset):
+    front = attrs.evolve(
+        dataset.schema,
+        cameras={"observation.images.front": (96, 96, 3), WRIST: (96, 96, 3)},
+    )
+    with pytest.raises(
+        DataError,
+        match=r"client 'left' has no camera observation\.images\.top, which the policy takes; it "
+        r"has observation\.images\.front, observation\.images\.wrist; .*rename = "
+        r"\{ \"observation\.images\.front\" = \"observation\.images\.top\" \}",
+    ):
+        policy.check(front, "client 'left'")
+    with pytest.raises(DataError, match="record it, or name the cameras to use"):
+        policy.check(attrs.evolve(dataset.schema, cameras={TOP: (96, 96, 3)}), "client 'left'")
+    with pytest.raises(DataError, match=r"has 5 joints in action \(.*\), the policy takes 6"):
+        policy.check(attrs.evolve(dataset.schema, action=dataset.schema.action[:5]), "it")
+    policy.check(dataset.schema, "it")
+
+
+def test_act(policy, dataset):
+    state = dataset.state[:2]
+    tasks = [episode.task for episode in dataset.episodes[:2]]
+    actions = policy.act(views(dataset), state, tasks, generator())
+    assert (actions.shape, actions.dtype) == ((2, 8, 6), np.float32)
+    np.testing.assert_array_equal(actions, policy.act(views(dataset), state, tasks, generator()))
+
+
+OPEN = """
+import json, sys, numpy as np, torch
+from lerobot.policies.factory import make_pre_post_processors
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+assert "zk0_core" not in sys.modules
+folder, given = sys.argv[1], np.load(sys.argv[2])
+policy = SmolVLAPolicy.from_pretrained(folder)
+pre, post = make_pre_post_processors(policy.config, pretrained_path=folder)
+batch = {name: torch.from_numpy(given[name]) for name in given.files if name.startswith("obs")}
+noise = torch.from_numpy(given["noise"])
+chunk = policy.predict_action_chunk(pre(batch | {"task": [str(given["task"])] * 2}), noise=noise)
+np.save(sys.argv[3], post(chunk[:, : policy.config.n_action_steps]).numpy())
+"""
+
+
+def test_stock_lerobot_opens_a_saved_policy_in_place_and_moved(policy, dataset, tmp_path):
+    task = dataset.episodes[0].task
+    pictures = views(dataset)
+    expected = policy.act(pictures, dataset.state[:2], [task, task], generator(7))
+    noise = torch.randn((2, 16, 8), generator=generator(7)).numpy()
+    observed = {name: v.transpose(0, 3, 1, 2).astype(np.float32) / 255 for name, v in pictures.items()}
+    observed["observation.state"] = dataset.state[:2]
+    np.savez(tmp_path / "given.npz", noise=noise, task=task, **observed)
+
+    saved = tmp_path / "run" / "final"
+    policy.save(saved)
+    policy.save(saved)  # once more over itself
+    vlm = json.loads((saved / "config.json").read_text())["vlm_model_name"]
+    assert vlm == str(saved / "vlm")
+    assert not list((saved / "vlm").glob("*.safetensors"))
+
+    def actions(folder):
+        run = subprocess.run(
+            [sys.executable, "-c", OPEN, folder, tmp_path / "given.npz", tmp_path / "out.npy"],
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr[-2000:]
+        return np.load(tmp_path / "out.npy")
+
+    np.testing.assert_allclose(actions(saved), expected, rtol=1e-5, atol=1e-4)
+    moved = tmp_path / "elsewhere"
+    saved.rename(moved)
+    # The command that the README gives for a moved model.
+    subprocess.run(
+        """perl -pi -e 's|"[^"]*/vlm"|"$ENV{PWD}/vlm"|' config.json policy_preprocessor.json""",
+        shell=True,
+        cwd=moved,
+        check=True,
+    )
+    np.testing.assert_allclose(actions(moved), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_lerobot_family_opens_it_wherever_it_is(policy, dataset, statistics, tmp_path):
+    policy.save(tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    family = LEROBOT.build(LEROBOT.options(path=str(tmp_path / "there")))
+    assert (family.default_lr, family.default_batch_size) == (1e-4, 64)
+    again = family.load(dataset.schema, statistics, seed=0, device="cpu")
+    assert fingerprint(again.params()) == fingerprint(policy.params())
+    assert again.frozen_fingerprint() == policy.frozen_fingerprint()
+
+
+def test_lerobot_family_with_fewer_cameras(policy, dataset, statistics, tmp_path):
+    policy.save(tmp_path / "model")
+    options = LEROBOT.options(path=str(tmp_path / "model"), cameras=WRIST)
+    one = LEROBOT.build(options).load(dataset.schema, statistics, seed=0, device="cpu")
+    one.check(attrs.evolve(dataset.schema, cameras={WRIST: (96, 96, 3)}), "it")
+    options = LEROBOT.options(path=str(tmp_path / "model"), cameras="observation.images.side")
+    with pytest.raises(UsageError, match=r"has no camera 'observation\.images\.side'; it has"):
+        LEROBOT.build(options).load(dataset.schema, statistics, seed=0, device="cpu")
+
+
+def test_lerobot_family_without_a_policy(dataset, statistics, tmp_path):
+    def load(path):
+        family = LEROBOT.build(LEROBOT.options(path=str(path)))
+        return family.load(dataset.schema, statistics, seed=0, device="cpu")
+
+    with pytest.raises(UsageError, match=r"config\.json is missing"):
+        load(tmp_path)
+    with pytest.raises(UsageError, match="neither a folder with a LeRobot policy nor a model"):
+        load("nobody/nothing")
+
+
+def test_chunk_must_hold_what_is_executed():
+    options = TINY.options(chunk_size=4, n_action_steps=8)
+    with pytest.raises(UsageError, match=r"policy\.n_action_steps is 8, more than"):
+        TINY.build(options)
+
+
+def test_act_policy(dataset, statistics, tmp_path):
+    from lerobot.configs import FeatureType, PolicyFeature
+    from lerobot.policies.act.configuration_act import ACTConfig
+    from lerobot.policies.act.modeling_act import ACTPolicy
+
+    config = ACTConfig(
+        input_features={
+            "observation.state": PolicyFeature(FeatureType.STATE, (6,)),
+            TOP: PolicyFeature(FeatureType.VISUAL, (3, 96, 96)),
+        },
+        output_features={"action": PolicyFeature(FeatureType.ACTION, (6,))},
+        device="cpu",
+        push_to_hub=False,
+        pretrained_backbone_weights=None,
+        chunk_size=4,
+        n_action_steps=2,
+        dim_model=32,
+        n_heads=2,
+        dim_feedforward=32,
+        n_encoder_layers=1,
+        n_vae_encoder_layers=1,
+        latent_dim=4,
+    )
+    ACTPolicy(config).save_pretrained(tmp_path / "act")
+    policy = LEROBOT.build(LEROBOT.options(path=str(tmp_path / "act"))).load(
+        dataset.schema, statistics, seed=0, device="cpu"
+    )
+    policy.check(dataset.schema, "it")
+    policy.module.train()
+    batch = policy.source(dataset, ALL).batch([0, 11])
+    first = policy.loss(batch, generator(1))
+    first.backward()
+    # Dropout and the latent sample come from the generator too.
+    assert policy.loss(batch, generator(1)).item() == first.item()
+    assert policy.loss(batch, generator(2)).item() != first.item()
+    actions = policy.act(
+        {TOP: views(dataset)[TOP]}, dataset.state[:2], ["a", "b"], generator()
+    )
+    assert actions.shape == (2, 2, 6)
+    policy.module.eval()
+    assert np.isfinite(policy.loss(batch, generator(1)).item())
+    policy.save(tmp_path / "again")
+    assert (tmp_path / "again" / "policy_preprocessor.json").is_file()
+
+
+def test_shipped_base_is_frozen_and_small():
+    from safetensors.numpy import load_file
+
+    file = tiny_folder() / "base.safetensors"
+    assert file.stat().st_size <= 8 * 1024**2
+    tensors = load_file(file)
+    assert all(name.startswith(FROZEN_PARTS) for name in tensors)
+    assert all(tensor.dtype == np.float16 for tensor in tensors.values())
+    assert "zk0 sim make-base" in (tiny_folder() / "NOTE.md").read_text()
+
+
+def test_tokenizer_splits_anything_into_known_pieces():
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder())
+    for text in ("Pick up the red cube\n", "Räume die Gläser auf: 把杯子\n"):
+        tokens = tokenizer(text)["input_ids"]
+        assert tokenizer.unk_token_id not in tokens
+        assert tokenizer.decode(tokens) == text
+    assert len(tokenizer("Pick up the red cube\n")["input_ids"]) <= 6
+
+
+def test_written_folder_is_the_shipped_one(tmp_path):
+    from zk0_core.lerobot.tiny_vlm import write_vlm_folder
+
+    write_vlm_folder(tmp_path)
+    for file in tmp_path.iterdir():
+        assert file.read_text() == (tiny_folder() / file.name).read_text(), file.name

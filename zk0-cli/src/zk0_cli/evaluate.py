@@ -1,0 +1,61 @@
+"""`zk0 eval`: score a saved model."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags
+from zk0_cli.table import echo_json, echo_table
+from zk0_core.errors import UsageError
+from zk0_core.registry import Registry
+from zk0_core.resolve import choose
+from zk0_core.settings import Choice, EvaluationSetting, Settings
+
+
+@click.command(
+    "eval",
+    cls=PluginFlagsCommand,
+    short_help="Score a saved model.",
+    epilog="Example: zk0 eval outputs/demo/models/final --evaluator.rollouts 20",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--evaluator", metavar="NAME", default="sim-success", show_default=True, help="How to score."
+)
+@click.option(
+    "--dataset",
+    metavar="URI",
+    default="sim:lift?region=all",
+    show_default=True,
+    help="What to score on.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def evaluate(ctx: click.Context, model: Path, evaluator: str, dataset: str, as_json: bool) -> None:
+    """Score a saved model: MODEL is a folder in LeRobot's format, such as a run's models/final.
+
+    Options of the evaluator are flags too: --evaluator.rollouts 20.
+    """
+    if not model.is_dir():
+        raise UsageError(f"model {model} is no folder; name one such as outputs/demo/models/final")
+    registry = Registry.discover()
+    setting = EvaluationSetting(dataset, Choice(evaluator, origin="--evaluator"))
+    settings = Settings(origin="flags", evaluations=(setting,))
+    settings = with_plugin_flags(settings, ctx.obj, registry)
+    assert settings.evaluations
+    choice = choose(registry, "evaluator", settings.evaluations[0].evaluator)
+    from zk0_core.score import score
+
+    figures: dict[str, Any] = dict(score(model, choice, dataset))
+    if as_json:
+        echo_json(figures)
+        return
+    echo_table(("figure", "value"), [(name, _cell(value)) for name, value in figures.items()])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(attrs.asdict(value)) if attrs.has(type(value)) else str(value)

@@ -1,0 +1,97 @@
+"""`zk0 plugins`: what is installed, and with which options."""
+
+from typing import Any
+
+import attrs
+import click
+
+from zk0_cli.lazy import LazyGroup
+from zk0_cli.table import echo_json, echo_table
+from zk0_core.options import describe
+from zk0_core.registry import KINDS, Plugin, Registry
+
+COMMANDS = {
+    "list": ("zk0_cli.plugins:list_plugins", "What is installed, with status."),
+    "show": ("zk0_cli.plugins:show", "One plugin's options."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    short_help="What is installed, and with which options.",
+    epilog="Example: zk0 plugins list --kind strategy",
+)
+def plugins() -> None:
+    """What is installed, and with which options."""
+
+
+@click.command(
+    "list",
+    short_help="What is installed, with status.",
+    epilog="Example: zk0 plugins list --kind strategy --json",
+)
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Only plugins of this kind.")
+@click.option(
+    "--all", "show_all", is_flag=True, help="Also those that ZK0_LOAD_PLUGINS leaves out."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_plugins(kind: str | None, show_all: bool, as_json: bool) -> None:
+    """What is installed, with status and where it comes from.
+
+    A plugin that cannot be used is listed with the reason.
+    """
+    found = [
+        plugin
+        for plugin in Registry.discover().plugins
+        if kind in (None, plugin.kind) or (not plugin.kind and plugin.status != "disabled")
+        if show_all or plugin.status != "disabled"
+    ]
+    order = list(KINDS)
+    found.sort(key=lambda p: (order.index(p.kind) if p.kind else len(order), p.name, p.source))
+    if as_json:
+        echo_json([_fields(plugin) for plugin in found])
+        return
+    rows = [
+        (p.kind or "?", p.name, p.status, p.source, p.summary if p.status == "ok" else p.reason)
+        for p in found
+    ]
+    echo_table(("kind", "name", "status", "from", "summary"), rows)
+
+
+@click.command(
+    short_help="One plugin's options.", epilog="Example: zk0 plugins show strategy fedprox"
+)
+@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(kind: str, name: str, as_json: bool) -> None:
+    """One plugin's options, with type, default, range and meaning.
+
+    KIND and NAME are as `zk0 plugins list` shows them.
+    """
+    plugin = Registry.discover().find(kind, name)
+    assert plugin.record is not None
+    options = describe(plugin.record.options)
+    if as_json:
+        echo_json({**_fields(plugin), "options": [attrs.asdict(option) for option in options]})
+        return
+    click.echo(f"{kind} {name}: {plugin.summary}\nfrom {plugin.source}\n")
+    if not options:
+        click.echo("no options")
+        return
+    rows = [(o.name, o.type, o.default, o.range, o.help) for o in options]
+    echo_table(("option", "type", "default", "range", "meaning"), rows)
+
+
+def _fields(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "kind": plugin.kind or None,
+        "name": plugin.name,
+        "status": plugin.status,
+        "reason": plugin.reason,
+        "summary": plugin.summary,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "entry_point": plugin.entry_point,
+    }

@@ -1,0 +1,202 @@
+"""`zk0 run`: one federated run."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags, write_plugin_help
+from zk0_cli.progress import EchoProgress
+from zk0_cli.run_settings import RunFlags, run_settings
+from zk0_cli.table import echo_json
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.options import describe
+from zk0_core.plan import RunPlan
+from zk0_core.preset import DEFAULT_PRESET, preset_names
+from zk0_core.registry import Registry
+from zk0_core.resolve import resolve_plan
+from zk0_core.runfile import plan_to_json, plan_to_toml
+from zk0_core.settings import RunValues
+
+_VALUES = [field.name for field in attrs.fields(RunValues)]
+
+
+def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` a flag for each plain value of a run."""
+    for option in reversed(describe(RunValues)):
+        flag = f"--{option.name.replace('_', '-')}"
+        facts = [] if option.default == "none" else [f"default: {option.default}"]
+        facts += [option.range] if option.range else []
+        metavar = option.type.removesuffix(" or none").upper()
+        text = f"{option.help}  [{'; '.join(facts)}]"
+        command = click.option(flag, metavar=metavar, help=text)(command)
+    return command
+
+
+@click.command(
+    cls=PluginFlagsCommand,
+    add_help_option=False,
+    short_help="One federated run; the embedded default without arguments.",
+    epilog="Example: zk0 run --rounds 5 --strategy fedprox --strategy.mu 0.05 --output outputs/try",
+)
+@click.argument("run_file", metavar="[RUNFILE]", required=False, type=click.Path(path_type=Path))
+@click.option("--strategy", metavar="NAME", help="How updates are combined.")
+@click.option(
+    "--scheduler", "schedulers", metavar="NAME", multiple=True, help="Of the learning rate; chains."
+)
+@click.option(
+    "--mu-scheduler",
+    "mu_schedulers",
+    metavar="NAME",
+    multiple=True,
+    help="Of the proximal weight; chains.",
+)
+@click.option("--policy", metavar="NAME", help="What is trained.")
+@click.option(
+    "--client",
+    "clients",
+    metavar="URI",
+    multiple=True,
+    help="A client's dataset, such as local:/data/desk; for each client once. Clients that are "
+    "not simulated leave the preset's evaluations out.",
+)
+@click.option(
+    "--eval",
+    "evals",
+    metavar="URI",
+    multiple=True,
+    help="A dataset to evaluate on; repeatable. Scored by every --evaluator, or by policy-loss.",
+)
+@click.option(
+    "--evaluator",
+    "evaluators",
+    metavar="NAME",
+    multiple=True,
+    help="How to score; repeatable. Without --eval: on the datasets of the run file or preset.",
+)
+@click.option(
+    "--reporter", "reporters", metavar="NAME", multiple=True, help="Who is told; repeatable."
+)
+@click.option("--codec", metavar="NAME", help="How tensors are encoded on the wire.")
+@value_options
+@click.option(
+    "--episodes-per-client",
+    type=int,
+    metavar="WHOLE NUMBER",
+    help="Episodes of each simulated client, in place of those in its URI.",
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help=f"A run file that comes with zk0, below RUNFILE and flags: {', '.join(preset_names())}. "
+    f"Without RUNFILE: {DEFAULT_PRESET}.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the run goes; must be empty or missing.  [default: outputs/TIME-STRATEGY]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan or the result as JSON.")
+@click.option(
+    "--help", "show_help", is_flag=True, help="Show this, with the chosen plugins' options."
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    output: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    show_help: bool,
+    **flags: Any,
+) -> None:
+    """One federated run, as the flags, the RUNFILE and the preset say, in that order.
+
+    RUNFILE is TOML, or a pyproject.toml with a table [tool.zk0]. Options of plugins are flags
+    too: --strategy.mu 0.05, or --scheduler.warm-restarts.t-0 10 where several are chosen.
+    """
+    values = {name: flags.pop(name) for name in _VALUES}
+    given = {name: text for name, text in values.items() if text is not None}
+    asked = RunFlags(values=given, **flags)
+    if show_help:
+        _echo_help(ctx, asked)
+        return
+    settings = run_settings(asked)
+    registry = Registry.discover(settings.disabled)
+    plan = resolve_plan(with_plugin_flags(settings, ctx.obj, registry), registry)
+    if dry_run:
+        click.echo(plan_to_json(plan) if as_json else plan_to_toml(plan), nl=as_json)
+        return
+    _carry_out(plan, output or _default_output(plan), as_json)
+
+
+def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
+    from zk0_core.server.output import RunFolder
+
+    # Before anything heavy is imported, so that a folder in use is told at once.
+    RunFolder.create(folder)
+    check_device(plan.device)
+    from zk0_core import run as core
+
+    # What reporters print is no JSON.
+    stdout = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+    with stdout:
+        result = core.run(plan, folder, EchoProgress())
+    last = result.history.rounds[-1]
+    if as_json:
+        echo_json(
+            {
+                "folder": str(result.folder),
+                "rounds": last.round,
+                "policy_loss": last.policy_loss,
+                "success_rate": last.success_rate,
+            }
+        )
+    else:
+        click.echo(f"output: {result.folder}")
+
+
+def check_device(device: str) -> None:
+    """Raise UsageError if torch cannot use `device` here."""
+    if device == "cpu":
+        return
+    import torch
+
+    if device == "mps":
+        usable = torch.backends.mps.is_available()
+    else:
+        number = int(device.partition(":")[2] or 0)
+        usable = torch.cuda.is_available() and number < torch.cuda.device_count()
+    if not usable:
+        raise UsageError(
+            f"device {device} is not usable here; choose --device cpu, or see zk0 doctor"
+        )
+
+
+def _default_output(plan: RunPlan) -> Path:
+    """Return a folder under outputs/ that isn't there yet."""
+    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{plan.strategy.name}"
+    folder, number = Path("outputs", stem), 2
+    while folder.exists():
+        folder, number = Path("outputs", f"{stem}-{number}"), number + 1
+    return folder
+
+
+def _echo_help(ctx: click.Context, flags: RunFlags) -> None:
+    """Print the help; where the flags are wrong, say so at its end."""
+    click.echo(ctx.get_help())
+    formatter = ctx.make_formatter()
+    try:
+        settings = run_settings(flags)
+        write_plugin_help(formatter, settings, Registry.discover(settings.disabled))
+    except Zk0Error as error:
+        click.echo(f"{formatter.getvalue()}\nError: {error}")
+        ctx.exit(error.exit_code)
+    click.echo(f"\n{formatter.getvalue()}", nl=False)

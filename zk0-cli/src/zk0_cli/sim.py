@@ -1,0 +1,91 @@
+"""`zk0 sim`: the embedded simulator's base and demonstrations."""
+
+from pathlib import Path
+
+import attrs
+import click
+
+from zk0_cli.lazy import LazyGroup
+from zk0_cli.progress import EchoProgress
+from zk0_cli.table import echo_json, echo_table
+
+COMMANDS = {
+    "make-base": ("zk0_cli.sim:make_base", "Train the frozen base of smolvla-tiny anew."),
+    "record": ("zk0_cli.sim:record", "Record demonstrations of the scripted expert."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    short_help="The embedded simulator's base and demonstrations.",
+    epilog="Example: zk0 sim record 'sim:lift?region=left&episodes=50'",
+)
+def sim() -> None:
+    """The embedded simulator's base and demonstrations."""
+
+
+@click.command(
+    "make-base",
+    short_help="Train the frozen base of smolvla-tiny anew.",
+    epilog="Example: zk0 sim make-base --output base --scenes 2000 --steps 300",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Where the base goes; must be empty or missing.",
+)
+@click.option(
+    "--scenes", type=click.IntRange(100), default=10_000, show_default=True, help="Random scenes."
+)
+@click.option(
+    "--steps", type=click.IntRange(1), default=1_500, show_default=True, help="Training steps."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def make_base(
+    output: Path, scenes: int, steps: int, seed: int, workers: int, as_json: bool
+) -> None:
+    """Train the frozen base of smolvla-tiny anew, from random scenes of the simulator."""
+    from zk0_core.errors import UsageError
+
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"output folder {output} is in use; choose another with --output")
+    from zk0_core.sim import base
+
+    report = base.make_base(
+        output, scenes=scenes, steps=steps, seed=seed, workers=workers, progress=EchoProgress()
+    )
+    fields = attrs.asdict(report)
+    if as_json:
+        echo_json(fields)
+        return
+    echo_table(("figure", "value"), [(name, f"{value:g}") for name, value in fields.items()])
+
+
+@click.command(
+    short_help="Record demonstrations of the scripted expert.",
+    epilog="Example: zk0 sim record 'sim:lift?region=left&episodes=50'",
+)
+@click.argument("uris", metavar="URI...", nargs=-1, required=True)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def record(uris: tuple[str, ...], workers: int, as_json: bool) -> None:
+    """Record demonstrations of the scripted expert, unless they are in the cache; say where.
+
+    URI is such as sim:lift?region=left&episodes=50. Quote it: & means something to a shell.
+    """
+    from zk0_core.sim.spec import SimSpec
+
+    specs = [SimSpec.parse(uri) for uri in uris]
+    from zk0_core.sim.record import recorded
+
+    folders = recorded(specs, workers, EchoProgress())
+    rows = [(uri, str(folder)) for uri, folder in zip(uris, folders, strict=True)]
+    if as_json:
+        echo_json([{"dataset": uri, "folder": folder} for uri, folder in rows])
+        return
+    echo_table(("dataset", "folder"), rows)

@@ -1,0 +1,65 @@
+"""The policy's loss on held-out episodes, with the same noise and times at every evaluation."""
+
+from typing import TYPE_CHECKING, Any
+
+from zk0_core.records import EvaluatorPlugin, NoOptions
+
+if TYPE_CHECKING:
+    from zk0_core.protocols import BatchSource, EvaluationRequest
+    from zk0_core.server.model import ModelRef
+
+BATCH_SIZE = 64
+
+_sources: "dict[tuple[str, str], BatchSource]" = {}
+
+
+class PolicyLoss:
+    """Evaluates in one process of the pool; two evaluations of one model give one number."""
+
+    def evaluate(self, request: "EvaluationRequest") -> dict[str, Any]:
+        """Return `policy_loss`, and how many `episodes` and `frames` it is over."""
+        (figures,) = request.pool.map(_loss_on, [(request.model, request.dataset)])
+        return figures
+
+
+def _loss_on(item: "tuple[ModelRef, str]") -> dict[str, Any]:
+    import torch
+
+    from zk0_core.data import evaluation_episodes
+    from zk0_core.parts import open_dataset
+    from zk0_core.seeds import derive_seed
+    from zk0_core.server.model import load_model
+
+    model, uri = item
+    policy = load_model(model)
+    dataset = open_dataset(uri)
+    episodes = evaluation_episodes(dataset)
+    key = dataset.fingerprint, policy.frozen_fingerprint()
+    if key not in _sources:
+        policy.check(dataset.schema, f"evaluation dataset {uri}")
+        _sources[key] = policy.source(dataset, [episode.index for episode in episodes])
+    source = _sources[key]
+    policy.module.eval()
+    noise = torch.Generator(model.recipe.device).manual_seed(derive_seed(0, "evaluation"))
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(source), BATCH_SIZE):
+            indices = list(range(start, min(start + BATCH_SIZE, len(source))))
+            total += float(policy.loss(source.batch(indices), noise)) * len(indices)
+    return {
+        "policy_loss": total / len(source),
+        "episodes": len(episodes),
+        "frames": len(source),
+    }
+
+
+def build(options: NoOptions) -> PolicyLoss:
+    """Return the evaluator."""
+    return PolicyLoss()
+
+
+PLUGIN = EvaluatorPlugin(
+    name="policy-loss",
+    summary="The policy's loss on held-out episodes, with fixed noise",
+    build=build,
+)

@@ -1,0 +1,70 @@
+"""One line a round on the console."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zk0_core.records import NoOptions, ReporterPlugin
+
+if TYPE_CHECKING:
+    from zk0_core.history import History, RoundRecord
+    from zk0_core.plan import RunPlan
+
+
+class ConsoleReporter:
+    """Writes to standard error, so that standard output stays free for results."""
+
+    def start(self, plan: "RunPlan", folder: Path) -> None:
+        """Say what begins."""
+        self._rounds = plan.rounds
+        chain = " + ".join(choice.name for choice in plan.schedulers) or "constant"
+        self._say(
+            f"{len(plan.clients)} clients, {plan.rounds} rounds of {plan.local_steps} steps, "
+            f"{plan.strategy.name}, {chain}, {plan.policy.name}, seed {plan.seed}"
+        )
+
+    def round(self, record: "RoundRecord", history: "History") -> None:
+        """Say how a round went."""
+        parts = [f"round {record.round:>3}/{self._rounds}"]
+        loss = record.mean_client("policy_loss")
+        if loss is not None:
+            parts.append(f"client loss {loss:.4f}")
+        if record.policy_loss is not None:
+            parts.append(f"server loss {record.policy_loss:.4f}")
+        if record.success_rate is not None:
+            parts.append(f"success {record.success_rate:.0%}{_interval(record)}")
+        if record.lr is not None:
+            parts.append(f"lr {record.lr:.1e}")
+        parts.append(f"{record.seconds:.1f} s")
+        if not record.counted:
+            parts.append("did not count: too few usable updates")
+        self._say("  ".join(parts))
+        for refusal in record.refused:
+            self._say(f"  refused {refusal.client}: {refusal.reason}")
+
+    def finish(self, history: "History") -> None:
+        """Count what went wrong on the way."""
+        refused = [refusal for record in history.rounds for refusal in record.refused]
+        if refused:
+            clients = ", ".join(sorted({refusal.client for refusal in refused}))
+            self._say(f"{len(refused)} updates were refused, from {clients}; see history.jsonl")
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _interval(record: "RoundRecord") -> str:
+    intervals = [entry["success_interval"] for entry in record.datasets
+                 if "success_interval" in entry]
+    if len(intervals) != 1:
+        return ""
+    low, high = intervals[0]
+    return f" [{low:.0%}, {high:.0%}]"
+
+
+def build(options: NoOptions) -> ConsoleReporter:
+    """Return the reporter."""
+    return ConsoleReporter()
+
+
+PLUGIN = ReporterPlugin(name="console", summary="One line a round", build=build)

@@ -1,0 +1,65 @@
+"""A saved model, scored by an evaluator."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from zk0_core.errors import UsageError
+from zk0_core.plan import EvaluationPlan, PluginChoice, RunPlan
+
+
+def score(
+    model: Path, evaluator: PluginChoice, dataset: str, folder: Path | None = None
+) -> dict[str, Any]:
+    """Return the figures of `evaluator` for the model in folder `model` on `dataset`.
+
+    Args:
+        model: A folder that a run wrote, such as models/final.
+        evaluator: How to score.
+        dataset: What on.
+        folder: Where videos go; they are dropped when None.
+
+    Raises:
+        UsageError: if the folder was not written by a run.
+    """
+    import attrs
+
+    from zk0_core.engines.workers import Workers, default_count
+    from zk0_core.server.evaluation import score_model
+    from zk0_core.server.model import FACTS, read_facts
+
+    if not (model / FACTS).is_file():
+        raise UsageError(
+            f"model {model} has no {FACTS}; name a folder that `zk0 run` wrote, "
+            "such as outputs/demo/models/final"
+        )
+    ref = read_facts(model)
+    choice = PluginChoice("policy", "lerobot", {"path": str(model.absolute()), "cameras": ""})
+    ref = attrs.evolve(ref, recipe=attrs.evolve(ref.recipe, policy=choice))
+    plan = _plan_of(ref.recipe.seed, choice, EvaluationPlan(dataset, evaluator), ref.recipe)
+    workers = Workers(default_count(), ref.recipe.threads)
+    try:
+        with TemporaryDirectory() as temporary:
+            scores = score_model(plan, ref, plan.rounds, folder or Path(temporary), workers)
+    finally:
+        workers.close()
+    return dict(scores.datasets[0])
+
+
+def _plan_of(seed: int, policy: PluginChoice, evaluation: EvaluationPlan, recipe: Any) -> RunPlan:
+    """Return a plan of no rounds, since evaluators are shown the plan that they score."""
+    return RunPlan(
+        rounds=0,
+        local_steps=0,
+        batch_size=recipe.batch_size,
+        lr=0.0,
+        seed=seed,
+        policy=policy,
+        strategy=recipe.strategy,
+        schedulers=(),
+        mu_schedulers=(),
+        clients=(),
+        evaluations=(evaluation,),
+        reporters=(),
+        codec=recipe.codec,
+    )

@@ -1,0 +1,120 @@
+"""The simulated arm as a LeRobot environment, type zk0_so101.
+
+    lerobot-eval --env.discover_packages_path=zk0_core.sim --env.type=zk0_so101 \\
+        --policy.path=FOLDER --eval.n_episodes=20 --eval.batch_size=1
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from lerobot.configs import FeatureType, PolicyFeature
+from lerobot.envs.configs import EnvConfig
+from lerobot.utils.constants import ACTION, OBS_IMAGES, OBS_STATE
+
+from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, MAX_STEPS, PICTURE_SIZE, SimulatedArm
+from zk0_core.sim.spec import EVALUATION_STARTS, TASKS, start_seed
+
+ENV_TYPE = "zk0_so101"
+
+
+class SimulatedArmEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
+    """One episode of lifting the cube, with the names that LeRobot's evaluation looks for.
+
+    Observations: `pixels` by camera, uint8 (96, 96, 3), and `agent_pos`, float32 (6,). Actions:
+    float32 (6,). Both in degrees, gripper 0 to 100. The reward is 1 on success, else 0.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": FPS}
+
+    def __init__(self, region: str = "all", render_mode: str = "rgb_array") -> None:
+        """Make an arm whose cube starts somewhere in `region`."""
+        self.render_mode = render_mode
+        self.task = "lift"
+        self.task_description = TASKS[self.task]
+        self._max_episode_steps = MAX_STEPS
+        self._region = region
+        self._arm = SimulatedArm()
+        picture = spaces.Box(0, 255, (PICTURE_SIZE, PICTURE_SIZE, 3), np.uint8)
+        self.observation_space = spaces.Dict(
+            {
+                "pixels": spaces.Dict({camera: picture for camera in CAMERAS}),
+                "agent_pos": spaces.Box(-np.inf, np.inf, (len(JOINTS),), np.float32),
+            }
+        )
+        self.action_space = spaces.Box(-180, 180, (len(JOINTS),), np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start evaluation start `seed`, wrapped around to those there are; None draws one."""
+        super().reset(seed=seed)
+        starts = len(EVALUATION_STARTS)
+        index = int(self.np_random.integers(starts)) if seed is None else seed % starts
+        self._arm.reset(start_seed(index), self._region)
+        return self._observation(), {"is_success": False}
+
+    def step(
+        self, action: np.ndarray
+    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Drive the arm for a tenth of a second."""
+        self._arm.step(action)
+        success = self._arm.success
+        truncated = self._arm.done and not success
+        return self._observation(), float(success), success, truncated, {"is_success": success}
+
+    def render(self) -> np.ndarray:
+        """Return a picture for people, uint8 (192, 192, 3)."""
+        return self._arm.render("front", 2 * PICTURE_SIZE)
+
+    def _observation(self) -> dict[str, Any]:
+        pixels = {camera: self._arm.render(camera) for camera in CAMERAS}
+        return {"pixels": pixels, "agent_pos": self._arm.joints()}
+
+
+@EnvConfig.register_subclass(ENV_TYPE)
+@dataclass
+class SimulatedArmEnvConfig(EnvConfig):
+    """LeRobot's description of the simulated arm; `region` as in zk0_core.sim.spec.REGIONS."""
+
+    task: str | None = "lift"
+    fps: int = FPS
+    region: str = "all"
+    features: dict[str, PolicyFeature] = field(
+        default_factory=lambda: {
+            ACTION: PolicyFeature(FeatureType.ACTION, (len(JOINTS),)),
+            "agent_pos": PolicyFeature(FeatureType.STATE, (len(JOINTS),)),
+            **{
+                f"pixels/{camera}": PolicyFeature(
+                    FeatureType.VISUAL, (PICTURE_SIZE, PICTURE_SIZE, 3)
+                )
+                for camera in CAMERAS
+            },
+        }
+    )
+    features_map: dict[str, str] = field(
+        default_factory=lambda: {
+            ACTION: ACTION,
+            "agent_pos": OBS_STATE,
+            **{f"pixels/{camera}": f"{OBS_IMAGES}.{camera}" for camera in CAMERAS},
+        }
+    )
+
+    @property
+    def package_name(self) -> str:
+        """The namespace of the gymnasium ids below."""
+        return ENV_TYPE
+
+    @property
+    def gym_kwargs(self) -> dict[str, Any]:
+        """What SimulatedArmEnv is made with."""
+        return {"region": self.region}
+
+
+gymnasium.register(
+    id=f"{ENV_TYPE}/lift",
+    entry_point="zk0_core.sim.env:SimulatedArmEnv",
+    max_episode_steps=MAX_STEPS,
+)
