@@ -150,7 +150,7 @@ def test_doubled_frames(folder, tmp_path):
 def test_missing_frames(folder, tmp_path):
     copy = copied(folder, tmp_path)
     change_info(copy, total_frames=50)
-    with pytest.raises(DataError, match="holds 41 frames but meta/info.json says 50"):
+    with pytest.raises(DataError, match=r"holds 41 frames but meta/info\.json says 50"):
         opened(copy)
 
 

@@ -11,7 +11,7 @@ from zk0_core.builtin.policy_lerobot import PLUGIN as LEROBOT
 from zk0_core.builtin.policy_smolvla_tiny import PLUGIN as TINY
 from zk0_core.errors import DataError, UsageError
 from zk0_core.lerobot.examples import Chunks, PrefixSource
-from zk0_core.lerobot.policies import flow_times
+from zk0_core.lerobot.flow import flow_times
 from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, tiny_folder
 from zk0_core.tensors import fingerprint
 
@@ -139,17 +139,17 @@ def test_every_trainable_parameter_gets_a_gradient(policy, both):
 def test_cache_that_disagrees_is_not_used(policy, dataset, monkeypatch):
     from loguru import logger
 
-    from zk0_core.lerobot import policies
+    from zk0_core.lerobot import prefix_source
     from zk0_core.lerobot.examples import PictureSource
     from zk0_core.lerobot.prefix_cache import PrefixCache
 
-    honest = policies.prefix_cache
+    honest = prefix_source.prefix_cache
 
     def wrong(*args, **kwargs):
         cache = honest(*args, **kwargs)
         return PrefixCache(np.asarray(cache.values) * 1.5, cache.mask)
 
-    monkeypatch.setattr(policies, "prefix_cache", wrong)
+    monkeypatch.setattr(prefix_source, "prefix_cache", wrong)
     lines: list[str] = []
     sink = logger.add(lines.append, level="WARNING", format="{message}")
     try:
@@ -246,7 +246,9 @@ def test_stock_lerobot_opens_a_saved_policy_in_place_and_moved(policy, dataset, 
     pictures = views(dataset)
     expected = policy.act(pictures, dataset.state[:2], [task, task], generator(7))
     noise = torch.randn((2, 16, 8), generator=generator(7)).numpy()
-    observed = {name: v.transpose(0, 3, 1, 2).astype(np.float32) / 255 for name, v in pictures.items()}
+    observed = {
+        name: v.transpose(0, 3, 1, 2).astype(np.float32) / 255 for name, v in pictures.items()
+    }
     observed["observation.state"] = dataset.state[:2]
     np.savez(tmp_path / "given.npz", noise=noise, task=task, **observed)
 
@@ -351,9 +353,7 @@ def test_act_policy(dataset, statistics, tmp_path):
     # Dropout and the latent sample come from the generator too.
     assert policy.loss(batch, generator(1)).item() == first.item()
     assert policy.loss(batch, generator(2)).item() != first.item()
-    actions = policy.act(
-        {TOP: views(dataset)[TOP]}, dataset.state[:2], ["a", "b"], generator()
-    )
+    actions = policy.act({TOP: views(dataset)[TOP]}, dataset.state[:2], ["a", "b"], generator())
     assert actions.shape == (2, 2, 6)
     policy.module.eval()
     assert np.isfinite(policy.loss(batch, generator(1)).item())

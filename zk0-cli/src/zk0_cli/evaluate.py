@@ -27,7 +27,7 @@ from zk0_core.settings import Choice, EvaluationSetting, Settings
 @click.option(
     "--dataset",
     metavar="URI",
-    default="sim:lift?region=all",
+    default="sim:lift?region=all&episodes=60",
     show_default=True,
     help="What to score on.",
 )

@@ -64,7 +64,12 @@ def take_plugin_flags(arguments: Sequence[str]) -> tuple[list[PluginFlag], list[
             raise UsageError(
                 f"{flag} names no option; write --{kind}.OPTION or --{kind}.NAME.OPTION"
             )
-        if text is None and (text := next(rest, None)) is None:
+        if text is None:
+            text = next(rest, None)
+        elif not text:
+            text = None
+        # What begins with two hyphens is the next flag: `--strategy.mu --dry-run` lacks a value.
+        if text is None or text.startswith("--"):
             raise UsageError(f"{flag} needs a value; write {flag} VALUE")
         flags.append(PluginFlag(flag, kind, plugin, option.replace("-", "_"), text))
     return flags, others

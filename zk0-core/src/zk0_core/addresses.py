@@ -77,7 +77,7 @@ def client_names(clients: Sequence[ClientSetting]) -> list[str]:
 def name_from(uri: str) -> str:
     """Return a client name for the dataset at `uri`: the last part of its path, or its region."""
     place, options = options_of(uri)
-    path = place.partition(":")[2].partition("@")[0].rstrip("/")
+    path = place.rpartition(":")[2].partition("@")[0].rstrip("/")
     name = options.get("region") or path.rsplit("/", 1)[-1]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
     return name or "client"

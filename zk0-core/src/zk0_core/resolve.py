@@ -43,11 +43,16 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     strategy = choose(registry, "strategy", settings.strategy)
     mu_schedulers = choose_all(registry, "mu-scheduler", settings.mu_schedulers or ())
     _check_mu(registry, strategy, mu_schedulers)
-    lr, batch_size = _local_defaults(registry, policy, values)
-    _check_lr(values, lr)
+    schedulers = choose_all(registry, "scheduler", settings.schedulers or ())
+    codec = choose(registry, "codec", settings.codec)
     clients = _clients(settings)
     _check_quorum(values, len(clients))
     evaluations = _evaluations(settings, registry)
+    loaders = _loaders(registry, clients, evaluations)
+    reporters = choose_all(registry, "reporter", settings.reporters or ())
+    # Last, since a policy family may import much.
+    lr, batch_size = _local_defaults(registry, policy, values)
+    _check_lr(values, lr)
     return RunPlan(
         rounds=values.rounds,
         local_steps=values.local_steps,
@@ -56,13 +61,13 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         seed=values.seed,
         policy=policy,
         strategy=strategy,
-        schedulers=choose_all(registry, "scheduler", settings.schedulers or ()),
+        schedulers=schedulers,
         mu_schedulers=mu_schedulers,
         clients=clients,
         evaluations=evaluations,
-        reporters=choose_all(registry, "reporter", settings.reporters or ()),
-        codec=choose(registry, "codec", settings.codec),
-        loaders=_loaders(registry, clients, evaluations),
+        reporters=reporters,
+        codec=codec,
+        loaders=loaders,
         optimizer_state=values.optimizer_state,
         fraction=values.fraction,
         min_updates=values.min_updates,

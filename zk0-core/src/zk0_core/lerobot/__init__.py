@@ -1,0 +1,1 @@
+"""LeRobot's datasets and policies as zk0 sees them."""

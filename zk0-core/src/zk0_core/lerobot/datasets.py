@@ -1,18 +1,27 @@
 """A LeRobot v3 folder as a `RobotDataset`, read without LeRobot: parquet tables and videos."""
 
+import copy
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from zk0_core.data import DatasetSchema, Episode
 from zk0_core.errors import DataError
+from zk0_core.lerobot.tables import (
+    fingerprint,
+    matrix,
+    read_episodes,
+    read_info,
+    read_rows,
+    read_tasks,
+    stored_pictures,
+)
 from zk0_core.lerobot.uri import DatasetUri
 from zk0_core.lerobot.videos import Segment, pictures
 
@@ -44,7 +53,7 @@ class LeRobotRobotDataset:
         self.uri = uri
         self.folder = folder
         self.held_out = held_out
-        self._info = _read_info(uri, folder)
+        self._info = read_info(uri, folder)
         features = self._info["features"]
         for old in rename or {}:
             if old not in features:
@@ -60,14 +69,14 @@ class LeRobotRobotDataset:
                     f"it has {_names(features)}; name one with a rename map"
                 )
         columns = [self._old[STATE], self._old[ACTION]]
-        rows = _read_rows(uri, folder, columns, int(self._info["total_frames"]))
-        self.state = _matrix(rows, columns[0])
-        self.action = _matrix(rows, columns[1])
-        self._meta = _read_episodes(uri, folder)
-        tasks = _read_tasks(folder)
-        self.episodes = _episodes(uri, rows, tasks, self.state, self.action)
+        rows = read_rows(uri, folder, columns, int(self._info["total_frames"]))
+        self.state = matrix(rows, columns[0])
+        self.action = matrix(rows, columns[1])
+        self._meta = read_episodes(uri, folder)
+        tasks = read_tasks(folder)
+        self.episodes: Sequence[Episode] = _episodes(uri, rows, tasks, self.state, self.action)
         self.schema = self._schema(tuple(dict.fromkeys(e.task for e in self.episodes)))
-        self.fingerprint = _fingerprint(folder, rename or {})
+        self.fingerprint = fingerprint(folder, rename or {})
 
     def frames(self, camera: str) -> Iterator[np.ndarray]:
         """Yield every picture of `camera` once, in frame order, as (height, width, 3) uint8.
@@ -77,7 +86,7 @@ class LeRobotRobotDataset:
         """
         old = self._old[camera]
         if self._info["features"][old]["dtype"] == "image":
-            yield from _stored_pictures(self.folder, old)
+            yield from stored_pictures(self.folder, old)
             return
         pattern = str(self._info["video_path"])
         segments = (
@@ -114,71 +123,6 @@ class LeRobotRobotDataset:
         )
 
 
-def _read_info(uri: str, folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise DataError(f"{uri}: no folder {folder}; check the path")
-    file = folder / "meta" / "info.json"
-    if not file.is_file():
-        raise DataError(
-            f"{uri}: {folder} is no LeRobot dataset: meta/info.json is missing; "
-            "give the folder that holds meta/, data/ and videos/"
-        )
-    info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    version = str(info.get("codebase_version"))
-    if version.startswith("v2"):
-        raise DataError(
-            f"{uri}: {folder} is in LeRobot format {version}, zk0 reads v3.0; "
-            f"convert it with `zk0 data convert {folder}`"
-        )
-    if not version.startswith("v3"):
-        raise DataError(f"{uri}: {folder} is in LeRobot format {version}, zk0 reads v3.0")
-    return info
-
-
-def _read_rows(uri: str, folder: Path, columns: list[str], total: int) -> pa.Table:
-    """Return the frames in order, refusing more or fewer than the metadata promise."""
-    wanted = ["index", "episode_index", "task_index", *columns]
-    files = sorted((folder / "data").rglob("*.parquet"))
-    if not files:
-        raise DataError(f"{uri}: {folder}/data has no parquet file; copy the dataset again")
-    # ParquetFile, since read_table would take "chunk-000" in the path for a partition column.
-    rows = pa.concat_tables([pq.ParquetFile(file).read(columns=wanted) for file in files])
-    index = rows["index"].to_numpy()
-    # v2.1 and v3 files in one folder give every frame twice, and nothing else would tell.
-    if len(np.unique(index)) < len(index):
-        raise DataError(
-            f"{uri}: {folder}/data holds {len(index)} frames but meta/info.json says {total}: "
-            f"frames are there twice, probably files of two format versions in one folder; "
-            "delete the older ones (data/chunk-*/episode_*.parquet)"
-        )
-    if len(index) != total:
-        raise DataError(
-            f"{uri}: {folder}/data holds {len(index)} frames but meta/info.json says {total}; "
-            "copy or download the dataset again"
-        )
-    return rows.take(np.argsort(index, kind="stable"))
-
-
-def _read_episodes(uri: str, folder: Path) -> list[dict[str, Any]]:
-    files = sorted((folder / "meta" / "episodes").rglob("*.parquet"))
-    if not files:
-        raise DataError(f"{uri}: {folder}/meta/episodes has no parquet file; copy it again")
-    rows: list[dict[str, Any]] = []
-    for file in files:
-        table = pq.ParquetFile(file)
-        # Besides places of episodes there are per-episode statistics, which are wide.
-        names = [n for n in table.schema_arrow.names if not n.startswith(("stats/", "tasks"))]
-        rows += table.read(columns=names).to_pylist()
-    return sorted(rows, key=lambda row: int(row["episode_index"]))
-
-
-def _read_tasks(folder: Path) -> dict[int, str]:
-    table = pq.read_table(folder / "meta" / "tasks.parquet").to_pydict()
-    # LeRobot writes the instruction as pandas' index, whose column has either name.
-    texts = table.get("task") or table.get("__index_level_0__") or []
-    return dict(zip(table["task_index"], texts, strict=True))
-
-
 def _episodes(
     uri: str, rows: pa.Table, tasks: Mapping[int, str], state: np.ndarray, action: np.ndarray
 ) -> list[Episode]:
@@ -186,7 +130,7 @@ def _episodes(
     task_of = rows["task_index"].to_numpy()
     starts = [0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(of)]
     episodes = []
-    for start, stop in zip(starts, starts[1:], strict=False):
+    for start, stop in pairwise(starts):
         index = int(of[start])
         content = np.ascontiguousarray(np.concatenate([state[start:stop], action[start:stop]], 1))
         if not np.isfinite(content).all():
@@ -205,25 +149,6 @@ def _episodes(
     return episodes
 
 
-def _matrix(rows: pa.Table, column: str) -> np.ndarray:
-    """Return a column of lists as (N, D) float32."""
-    flat = rows[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    # A copy: Arrow's memory is read-only, which torch warns of.
-    return np.array(flat.reshape(len(rows), -1), dtype=np.float32)
-
-
-def _stored_pictures(folder: Path, column: str) -> Iterator[np.ndarray]:
-    """Yield pictures kept as files inside the parquet tables."""
-    import io
-
-    from PIL import Image
-
-    for file in sorted((folder / "data").rglob("*.parquet")):
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=[column]):
-            for cell in batch.column(0).to_pylist():
-                yield np.asarray(Image.open(io.BytesIO(cell["bytes"])).convert("RGB"))
-
-
 def _joints(feature: Mapping[str, Any]) -> tuple[str, ...]:
     names = feature.get("names") or []
     if isinstance(names, Mapping):  # {"motors": [...]}, as older recordings have it
@@ -238,21 +163,6 @@ def _height_width_channels(feature: Mapping[str, Any]) -> tuple[int, int, int]:
     if (feature.get("names") or [""])[0] in ("channel", "channels"):
         channels, height, width = feature["shape"]
     return int(height), int(width), int(channels)
-
-
-def _fingerprint(folder: Path, rename: Mapping[str, str]) -> str:
-    """Return the SHA-256 over every file of the dataset, and over the names it goes under."""
-    digest = hashlib.sha256(json.dumps(sorted(rename.items())).encode())
-    for part in ("meta/info.json", "meta", "data", "videos"):
-        place = folder / part
-        files = [place] if place.is_file() else sorted(place.rglob("*"))
-        for file in files:
-            if file.suffix not in (".parquet", ".mp4", ".json") or file.name == "stats.json":
-                continue
-            with file.open("rb") as content:
-                inner = hashlib.file_digest(content, "sha256").hexdigest()
-            digest.update(f"{file.relative_to(folder)}\x1f{inner}\x1f".encode())
-    return digest.hexdigest()
 
 
 def _names(features: Mapping[str, Any]) -> str:
@@ -270,8 +180,6 @@ def with_episodes(dataset: LeRobotRobotDataset, partition: str) -> LeRobotRobotD
     Raises:
         DataError: if it is not of that form, or no episode is left.
     """
-    import copy
-
     first, _, second = partition.partition("/")
     if not (first.isdigit() and second.isdigit() and int(first) < int(second)):
         raise DataError(

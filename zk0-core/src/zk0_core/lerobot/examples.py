@@ -87,7 +87,7 @@ class PrefixSource:
         action: torch.Tensor,
         device: str,
     ) -> None:
-        """Serve `chunks`; state (N, max_state_dim) and action (N, max_action_dim) are normalised."""
+        """Serve `chunks` from normalised state (N, max_state_dim), action (N, max_action_dim)."""
         self._chunks = chunks
         self._cache = cache
         self._state = state
@@ -115,8 +115,7 @@ class PrefixSource:
             "valid": torch.from_numpy(~padding),
         }
         return {
-            name: None if value is None else value.to(self._device)
-            for name, value in batch.items()
+            name: None if value is None else value.to(self._device) for name, value in batch.items()
         }
 
 
@@ -125,9 +124,7 @@ def unit_pictures(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures)).float() / 255
 
 
-def observation(
-    pictures: Mapping[str, Any], state: np.ndarray, tasks: Sequence[str]
-) -> Batch:
+def observation(pictures: Mapping[str, Any], state: np.ndarray, tasks: Sequence[str]) -> Batch:
     """Return an observation as LeRobot's processors take it.
 
     Args:

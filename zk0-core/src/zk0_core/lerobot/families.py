@@ -192,9 +192,7 @@ def _features(schema: DatasetSchema) -> tuple[dict[str, Any], dict[str, Any]]:
         camera: PolicyFeature(type=FeatureType.VISUAL, shape=(channels, height, width))
         for camera, (height, width, channels) in sorted(schema.cameras.items())
     }
-    inputs["observation.state"] = PolicyFeature(
-        type=FeatureType.STATE, shape=(len(schema.state),)
-    )
+    inputs["observation.state"] = PolicyFeature(type=FeatureType.STATE, shape=(len(schema.state),))
     action = PolicyFeature(type=FeatureType.ACTION, shape=(len(schema.action),))
     return inputs, {"action": action}
 

@@ -94,9 +94,7 @@ def prefix_cache(
         _compute(part, policy, dataset, make_batch, cameras, progress)
 
     build_folder(folder, build)
-    return PrefixCache(
-        np.load(folder / "prefix.npy", mmap_mode="r"), np.load(folder / "mask.npy")
-    )
+    return PrefixCache(np.load(folder / "prefix.npy", mmap_mode="r"), np.load(folder / "mask.npy"))
 
 
 def picture_batches(

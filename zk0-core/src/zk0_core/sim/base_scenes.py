@@ -26,7 +26,7 @@ LABELS = 13
 # Wider than where demonstrations and evaluations have the cube and the gripper, in metres.
 _CUBE_AREA = np.array([[0.15, -0.12], [0.32, 0.12]])
 _GRIPPER_AREA = np.array([[0.12, -0.15, 0.02], [0.33, 0.15, 0.20]])
-_ON_TABLE = 0.0125  # m, the height of a lying cube's centre
+_ON_TABLE = 0.02  # m, the height of a lying cube's centre
 _JAW = (-0.1, 1.6)  # rad
 _JOINT_NOISE = 0.08  # rad
 _ANGLE_WEIGHT = 0.1  # so that angles and metres are of one size
@@ -98,7 +98,7 @@ def _arrange(arm: SimulatedArm, random: np.random.Generator) -> None:
         target = np.array([x, y, _ON_TABLE + height]) + random.normal(0, (0.04, 0.04, 0))
 
     # The expert's inverse kinematics, and then some noise: the gripper is not always upright.
-    angles = Expert(arm)._solve(target) + random.normal(0, _JOINT_NOISE, 5)
+    angles = Expert(arm).solve(target) + random.normal(0, _JOINT_NOISE, 5)
     jaw = random.uniform(0.2, 0.6) if kind == "held" else random.uniform(*_JAW)
     data.qpos[arm.joint_addresses] = np.append(angles, jaw)
     mujoco.mj_forward(model, data)

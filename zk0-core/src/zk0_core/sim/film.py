@@ -26,7 +26,7 @@ class Film:
 
     def take(self, arm: SimulatedArm) -> None:
         """Add a picture of now."""
-        views = [arm.render(camera, SIZE) for camera in CAMERAS]
+        views = [arm.picture(camera, SIZE) for camera in CAMERAS]
         self._pictures.append(np.concatenate(views, axis=1))
 
     def finish(self, success: bool, facts: dict[str, Any]) -> None:

@@ -1,253 +1,235 @@
-"""Records the scripted expert into LeRobot datasets, episode by episode, on several cores.
+"""Record the expert's demonstrations as LeRobot v3 datasets, once, in the cache folder.
 
-While recording, noise is added to what the arm is told and not to what is written down: the
-dataset then shows how to come back from small mistakes. Only episodes that succeed are kept.
+Episodes are simulated by worker processes and written by this one. Which attempts are kept, and
+every number in them, follows from the spec alone, however many workers there are.
 """
 
 import multiprocessing
-import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import nullcontext
-from functools import cache
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import attrs
-import numpy as np
 
 from zk0_core.cache import cache_folder
-from zk0_core.errors import DataError, Zk0Error
-from zk0_core.files import build_folder, write_json
-from zk0_core.seeds import derive_seed
-from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, MAX_STEPS, PICTURE_SIZE, SimulatedArm
+from zk0_core.data import Progress
+from zk0_core.errors import Zk0Error
+from zk0_core.files import build_folder
+from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, MAX_STEPS, PICTURE_SIZE
+from zk0_core.sim.demonstration import Demonstration, demonstrate
 from zk0_core.sim.spec import SimSpec
 
-# Raise it whenever the same spec would record other episodes; cached ones are then left alone.
 RECORDER_VERSION = 1
+"""Raise this when recordings change; older ones in caches are then left alone."""
 
-_NOISE = np.array([1.5, 1.5, 1.5, 1.5, 1.5, 0.0])  # degrees; the gripper's is 0: it would let go
-_NOISE_KEPT = 0.7  # how much of a step's noise is still there at the next
-
-Progress = Callable[[SimSpec, int], None]
-"""Called with a spec and how many of its episodes are recorded so far."""
+_WHAT = "recording demonstrations"
+_WINDOW = 32  # attempts per worker, about 2.5 MB each
 
 
-@attrs.frozen(eq=False)
-class Episode:
-    """One successful lift of T steps.
-
-    Attributes:
-        states: Joints before each step, float32 (T, 6): degrees, gripper 0 to 100.
-        actions: The expert's joint targets without the noise, float32 (T, 6).
-        pictures: By camera, before each step, uint8 (T, 96, 96, 3), RGB.
-    """
-
-    states: np.ndarray
-    actions: np.ndarray
-    pictures: dict[str, np.ndarray]
-
-
-@cache
-def _own_arm() -> SimulatedArm:
-    return SimulatedArm()
-
-
-def attempt(scene_seed: int, region: str) -> Episode | None:
-    """Let the expert try one scene; the result depends on the arguments and nothing else.
-
-    Returns:
-        The episode, or None if the cube was not lifted in time.
-    """
-    from zk0_core.sim.expert import Expert
-
-    arm = _own_arm()
-    arm.reset(scene_seed, region)
-    expert = Expert(arm)
-    random = np.random.default_rng(derive_seed(scene_seed, "recording noise"))
-    noise = np.zeros(len(JOINTS))
-    states, actions, scenes = [], [], []
-    while not arm.done:
-        action = expert.act()
-        states.append(arm.joints())
-        actions.append(action)
-        scenes.append(arm.scene())
-        noise = _NOISE_KEPT * noise + random.normal(0, _NOISE)
-        arm.step(action + noise)
-    if not arm.success:
-        return None
-    # Drawn only now: a picture takes longer than a step, and failures need none.
-    pictures = {
-        camera: np.stack([arm.render_scene(scene, camera) for scene in scenes])
-        for camera in CAMERAS
-    }
-    return Episode(np.stack(states), np.stack(actions), pictures)
-
-
-def record(
-    spec: SimSpec,
-    folder: Path,
-    progress: Progress | None = None,
-    *,
-    pool: Executor | None = None,
-) -> None:
-    """Write a LeRobot v3 dataset of `spec` into `folder`, which must be empty or absent.
-
-    Beside LeRobot's files, `meta/recording.json` says how many scenes were tried.
-
-    Args:
-        spec: What to record.
-        folder: Where; left incomplete if recording fails.
-        progress: Told about every episode.
-        pool: Processes to work in; None works in this one. The episodes are the same.
-
-    Raises:
-        DataError: if `folder` holds something.
-        Zk0Error: if too few of the scenes that a spec may try end in success.
-    """
-    if folder.exists():
-        if any(folder.iterdir()):
-            raise DataError(f"{folder} is not empty; name another folder to record {spec} into")
-        folder.rmdir()  # LeRobot insists on making it
-    dataset = _create(spec, folder)
-    kept = tried = frames = 0
-    for episode in _attempts(spec.scene_seeds(), spec.region, pool):
-        tried += 1
-        if episode is None:
-            continue
-        _add(dataset, episode, spec.instruction)
-        kept += 1
-        frames += len(episode.states)
-        if progress is not None:
-            progress(spec, kept)
-        if kept == spec.episodes:
-            break
-    dataset.finalize()
-    if kept < spec.episodes:
-        raise Zk0Error(f"{spec}: only {kept} of {tried} scenes ended in success")
-    write_json(
-        folder / "meta" / "recording.json",
-        {
-            "spec": str(spec),
-            "recorder_version": RECORDER_VERSION,
-            "scenes_tried": tried,
-            "episodes": kept,
-            "frames": frames,
-        },
-    )
-
-
-def recorded(spec: SimSpec, *, workers: int = 2, progress: Progress | None = None) -> Path:
-    """Return the folder of the dataset of `spec`, recorded now unless it is in the cache.
-
-    See `record_all`.
-    """
-    return record_all([spec], workers=workers, progress=progress)[0]
-
-
-def record_all(
-    specs: Sequence[SimSpec], *, workers: int = 2, progress: Progress | None = None
+def recorded(
+    specs: Sequence[SimSpec], workers: int = 2, progress: Progress | None = None
 ) -> list[Path]:
-    """Return the folders of the datasets of `specs`, those not in the cache recorded now.
+    """Return the folder of each spec's dataset, recording the ones that are not there yet.
 
     Args:
-        specs: What to record.
-        workers: Processes to record with, from 1, which starts none. Where more are started, the
-            calling script needs the usual `if __name__ == "__main__":`.
-        progress: Told about every episode.
+        specs: What is wanted; the same spec twice is recorded once.
+        workers: How many processes simulate; with 1, this process does.
+        progress: Told of episodes written, over all missing datasets together.
 
     Raises:
-        Zk0Error: as `record` does.
+        Zk0Error: if the expert fails more often than a recording has scenes.
     """
-    folders = [_cached(spec) for spec in specs]
-    if all(folder.is_dir() for folder in folders):
-        return folders
-    with _pool(workers) as pool:
-        for spec, folder in zip(specs, folders, strict=True):
-            build_folder(folder, lambda part, spec=spec: record(spec, part, progress, pool=pool))
-    return folders
+    folders = {spec: _folder(spec) for spec in specs}
+    missing = [spec for spec, folder in folders.items() if not folder.is_dir()]
+    if missing:
+        tally = _Tally(progress, total=sum(spec.episodes for spec in missing))
+        with _workers(workers) as executor:
+            simulation = _Simulation(missing, executor, window=_WINDOW * workers)
+            for spec in missing:
+                # Another process may have made it meanwhile; then nothing is written here.
+                build_folder(folders[spec], _Recorder(spec, simulation, tally).write)
+                simulation.forget(spec)
+    return [folders[spec] for spec in specs]
 
 
-def discard(spec: SimSpec) -> None:
-    """Remove the dataset of `spec` from the cache, if it is there."""
-    shutil.rmtree(_cached(spec), ignore_errors=True)
+def record(spec: SimSpec, folder: Path, progress: Progress | None = None) -> Path:
+    """Record `spec` into `folder`, which must be missing or empty, in this process alone."""
+    simulation = _Simulation([spec], None, window=1)
+    _Recorder(spec, simulation, _Tally(progress, total=spec.episodes)).write(folder)
+    return folder
 
 
-def _cached(spec: SimSpec) -> Path:
-    name = f"{spec.task}-{spec.region}-{spec.split}-{spec.episodes}-{spec.seed}"
-    return cache_folder("sim", f"recordings-{RECORDER_VERSION}", name)
+def _folder(spec: SimSpec) -> Path:
+    """Return where `spec`'s dataset is kept."""
+    name = f"{spec.task}-{spec.region}-{spec.split}-{spec.episodes}-seed{spec.seed}"
+    return cache_folder("sim", f"recordings-v{RECORDER_VERSION}", name)
 
 
-def _pool(workers: int) -> Any:
-    if workers == 1:
-        return nullcontext()
-    # Not fork, which copies held locks; forkserver imports what recording needs only once.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["zk0_core.sim.record", "zk0_core.sim.expert"])
-    return ProcessPoolExecutor(workers, mp_context=context)
-
-
-def _attempts(
-    seeds: Iterable[int], region: str, pool: Executor | None, ahead: int = 3
-) -> Iterator[Episode | None]:
-    """Yield the attempt at every seed, in order, `ahead` of them in work at a time."""
-    if pool is None:
-        yield from (attempt(seed, region) for seed in seeds)
+@contextmanager
+def _workers(count: int) -> Iterator[Executor | None]:
+    """Provide `count` processes that simulate, or None for this process alone."""
+    if count <= 1:
+        yield None
         return
-    waiting: deque[Future[Episode | None]] = deque()
-    try:
-        for seed in seeds:
-            waiting.append(pool.submit(attempt, seed, region))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
+    # Spawned rather than forked, which is unsafe beside the threads of torch and of encoders. A
+    # worker imports MuJoCo but neither torch nor LeRobot: it is there in less than a second.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context) as executor:
+        try:
+            yield executor
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+@attrs.define
+class _Line:
+    """The attempts at one recording, in the order of their scene seeds."""
+
+    wanted: int  # successes still wanted
+    seeds: Iterator[int]
+    waiting: deque[Future[Demonstration | None]] = attrs.field(factory=deque)
+
+
+class _Simulation:
+    """Simulates the attempts at several recordings ahead of their writing.
+
+    At most `window` attempts are under way or waiting to be written, since each holds megabytes of
+    pictures; and no more of one recording than are still wanted, so that few are made in vain.
+    """
+
+    def __init__(self, specs: Sequence[SimSpec], executor: Executor | None, *, window: int) -> None:
+        self._executor = executor
+        self._window = window
+        self._lines = {spec: _Line(spec.episodes, iter(spec.scene_seeds)) for spec in specs}
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Send workers as many attempts as the window has room for, in the order of the specs."""
+        if self._executor is None:
+            return
+        room = self._window - sum(len(line.waiting) for line in self._lines.values())
+        for spec, line in self._lines.items():
+            count = min(room, line.wanted - len(line.waiting))
+            for seed in islice(line.seeds, max(count, 0)):
+                line.waiting.append(self._executor.submit(demonstrate, spec.region, seed))
+                room -= 1
+
+    def successes(self, spec: SimSpec) -> Iterator[Demonstration]:
+        """Yield the first `spec.episodes` demonstrations that succeed, in the order of seeds.
+
+        Raises:
+            Zk0Error: if the scenes run out before.
+        """
+        line = self._lines[spec]
+        while line.wanted:
+            demonstration = self._attempt(spec, line)
+            if demonstration is not None:
+                line.wanted -= 1
+                yield demonstration
+            self._look_ahead()
+
+    def _attempt(self, spec: SimSpec, line: _Line) -> Demonstration | None:
+        """Return what the next attempt gave, or None if the expert failed."""
+        if line.waiting:
+            return line.waiting.popleft().result()
+        seed = next(line.seeds, None)
+        if seed is None:
+            raise Zk0Error(
+                f"{spec.uri}: of {len(spec.scene_seeds):,} scenes the expert lifted the cube in "
+                f"only {spec.episodes - line.wanted}; ask for fewer episodes"
+            )
+        return demonstrate(spec.region, seed)
+
+    def forget(self, spec: SimSpec) -> None:
+        """Drop what is under way for `spec`."""
+        for future in self._lines.pop(spec).waiting:
             future.cancel()
 
 
-def _create(spec: SimSpec, folder: Path) -> Any:
-    from lerobot.configs.video import RGBEncoderConfig
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+@attrs.define
+class _Tally:
+    """Counts the episodes written, over several datasets."""
 
-    joints = {"dtype": "float32", "shape": (len(JOINTS),), "names": [f"{j}.pos" for j in JOINTS]}
-    picture = {
+    progress: Progress | None
+    total: int
+    done: int = 0
+
+    def add(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(_WHAT, self.done, self.total)
+
+
+@attrs.frozen
+class _Recorder:
+    """Writes one recording."""
+
+    spec: SimSpec
+    simulation: _Simulation
+    tally: _Tally
+
+    def write(self, folder: Path) -> None:
+        """Write a LeRobot v3 dataset into `folder`."""
+        from lerobot.configs.video import RGBEncoderConfig
+        from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+        if folder.is_dir():
+            folder.rmdir()  # LeRobot insists on making it
+        with _quiet_encoding():
+            dataset = LeRobotDataset.create(
+                repo_id=f"zk0/sim-{self.spec.task}-{self.spec.region}",
+                fps=FPS,
+                features=_features(),
+                root=folder,
+                robot_type="so101_follower",
+                # torchcodec needs a system's ffmpeg, PyAV brings its own.
+                video_backend="pyav",
+                # g=2: every other picture is a whole one, so that any frame is found quickly.
+                rgb_encoder=RGBEncoderConfig(vcodec="h264", g=2, crf=23),
+                streaming_encoding=True,
+                # Room for a whole episode: LeRobot drops frames when this queue is full.
+                encoder_queue_maxsize=MAX_STEPS + 1,
+                encoder_threads=1,
+            )
+            try:
+                for demonstration in self.simulation.successes(self.spec):
+                    for frame in demonstration.frames():
+                        dataset.add_frame({**frame, "task": self.spec.instruction})
+                    dataset.save_episode()
+                    self.tally.add()
+            finally:
+                dataset.finalize()
+
+
+@contextmanager
+def _quiet_encoding() -> Iterator[None]:
+    """Keep x264's statistics and progress bars, a screenful per episode, off the terminal."""
+    import av.logging
+    import datasets
+
+    bars = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    # libav's own level cannot be read; info is what it starts with.
+    av.logging.set_libav_level(av.logging.ERROR)
+    try:
+        yield
+    finally:
+        av.logging.set_libav_level(av.logging.INFO)
+        if bars:
+            datasets.enable_progress_bars()
+
+
+def _features() -> dict[str, dict[str, object]]:
+    """Return what LeRobot is told of a frame."""
+    names = [f"{joint}.pos" for joint in JOINTS]
+    joints = {"dtype": "float32", "shape": (len(JOINTS),), "names": names}
+    video = {
         "dtype": "video",
         "shape": (PICTURE_SIZE, PICTURE_SIZE, 3),
         "names": ["height", "width", "channels"],
     }
-    return LeRobotDataset.create(
-        repo_id=f"zk0/sim-{spec.task}-{spec.region}",
-        fps=FPS,
-        features={
-            "observation.state": joints,
-            "action": joints,
-            **{f"observation.images.{camera}": picture for camera in CAMERAS},
-        },
-        root=folder,
-        robot_type="so101_follower",
-        rgb_encoder=RGBEncoderConfig(vcodec="h264", g=2, crf=23),
-        # Straight into the video, no PNG file for every frame. The queue holds a whole episode:
-        # LeRobot drops frames when it is full.
-        streaming_encoding=True,
-        encoder_queue_maxsize=MAX_STEPS + 1,
-        encoder_threads=1,
-    )
-
-
-def _add(dataset: Any, episode: Episode, instruction: str) -> None:
-    for step in range(len(episode.states)):
-        dataset.add_frame(
-            {
-                "observation.state": episode.states[step],
-                "action": episode.actions[step],
-                **{
-                    f"observation.images.{camera}": pictures[step]
-                    for camera, pictures in episode.pictures.items()
-                },
-                "task": instruction,
-            }
-        )
-    dataset.save_episode()
+    pictures = {f"observation.images.{camera}": dict(video) for camera in CAMERAS}
+    return {"observation.state": dict(joints), "action": dict(joints), **pictures}

@@ -11,7 +11,7 @@ from zk0_core.seeds import derive_seed
 from zk0_core.server.model import ModelRef, load_model
 from zk0_core.sim.arm import CAMERAS, FPS, SimulatedArm
 from zk0_core.sim.film import Film
-from zk0_core.sim.spec import REGIONS, start_seed
+from zk0_core.sim.spec import EVALUATION_STARTS, region_of
 
 BATCH = 10
 """Arms in lockstep. Fixed, so that results do not depend on how many workers there are."""
@@ -46,9 +46,7 @@ class Rollout:
 
 def split_starts(count: int) -> list[tuple[int, ...]]:
     """Return the starts 0 … count − 1 in batches."""
-    return [
-        tuple(range(first, min(first + BATCH, count))) for first in range(0, count, BATCH)
-    ]
+    return [tuple(range(first, min(first + BATCH, count))) for first in range(0, count, BATCH)]
 
 
 def roll_out(batch: RolloutBatch) -> list[Rollout]:
@@ -56,20 +54,18 @@ def roll_out(batch: RolloutBatch) -> list[Rollout]:
     policy = load_model(batch.model)
     arms = [SimulatedArm() for _ in batch.starts]
     for arm, start in zip(arms, batch.starts, strict=True):
-        arm.reset(start_seed(start), batch.region)
-    regions = [_strip_of(float(arm.cube[1])) for arm in arms]
+        arm.reset(EVALUATION_STARTS[start], batch.region)
+    regions = [region_of((float(arm.cube[0]), float(arm.cube[1]))) for arm in arms]
     films = {start: Film(batch.folder / f"start_{start}.mp4") for start in batch.filmed}
     paths: list[list[np.ndarray]] = [[arm.joints()] for arm in arms]
     device = batch.model.recipe.device
-    noise = torch.Generator(device).manual_seed(
-        derive_seed(0, "rollouts", round=batch.starts[0])
-    )
+    noise = torch.Generator(device).manual_seed(derive_seed(0, "rollouts", round=batch.starts[0]))
 
-    while moving := [index for index, arm in enumerate(arms) if not arm.done]:
+    while moving := [index for index, arm in enumerate(arms) if not arm.finished]:
         actions = _look_and_act(policy, [arms[index] for index in moving], batch, noise)
         for index, chunk in zip(moving, actions, strict=True):
             for action in chunk:
-                if arms[index].done:
+                if arms[index].finished:
                     break
                 arms[index].step(action)
                 paths[index].append(arms[index].joints())
@@ -91,19 +87,13 @@ def _look_and_act(
 ) -> np.ndarray:
     """Return the next actions of every arm, (arms, steps, 6)."""
     pictures = {
-        f"observation.images.{camera}": np.stack([arm.render(camera) for arm in arms])
+        f"observation.images.{camera}": np.stack([arm.picture(camera) for arm in arms])
         for camera in CAMERAS
     }
     state = np.stack([arm.joints() for arm in arms])
     with torch.inference_mode():
         actions: np.ndarray = policy.act(pictures, state, [batch.instruction] * len(arms), noise)
     return actions
-
-
-def _strip_of(y: float) -> str:
-    """Return the name of the strip that `y`, in metres, lies in."""
-    strips = {name: bounds for name, bounds in REGIONS.items() if name != "all"}
-    return min(strips, key=lambda name: abs(sum(strips[name]) / 2 - y))
 
 
 def _jerk(path: np.ndarray) -> float:

@@ -1,177 +1,160 @@
-"""What to record from the simulated arm, as text: `sim:lift?region=left&episodes=50`.
+"""What `sim:` addresses mean: which demonstrations of the simulated arm, from which random scenes.
 
-Imports neither mujoco nor torch, so that plans can be checked in no time.
+`sim:lift?region=left&episodes=50` stands for 50 demonstrations of lifting a cube that lies in the
+left strip of the table. Every scene is drawn from one whole number, its seed; the ranges below
+never overlap, so that no demonstration, evaluation start or base scene can be another's.
 """
 
 import difflib
-from collections.abc import Iterable
-from typing import Self
+from typing import NoReturn
+from urllib.parse import unquote
 
 import attrs
 
 from zk0_core.errors import DataError
 
-PREFIX = "sim:"
-TASKS = {"lift": "Pick up the red cube"}
-SPLITS = ("train", "eval")
+Box = tuple[tuple[float, float], tuple[float, float]]
+"""(x0, y0), (x1, y1) on the table in metres, seen from the arm's base: x ahead, y to the left."""
 
-# Where the cube may start, in metres from the arm's base: x ahead of it, y to its left.
-TABLE_X = (0.17, 0.28)
-REGIONS = {
-    "right": (-0.10, -0.05),
-    "mid-right": (-0.05, 0.00),
-    "mid-left": (0.00, 0.05),
-    "left": (0.05, 0.10),
-    "all": (-0.10, 0.10),
+_X0, _X1 = 0.17, 0.28
+REGIONS: dict[str, Box] = {
+    "right": ((_X0, -0.10), (_X1, -0.05)),
+    "mid-right": ((_X0, -0.05), (_X1, 0.0)),
+    "mid-left": ((_X0, 0.0), (_X1, 0.05)),
+    "left": ((_X0, 0.05), (_X1, 0.10)),
+    "all": ((_X0, -0.10), (_X1, 0.10)),
 }
+"""Where the cube may lie: four strips, and the whole table."""
 
-MAX_EPISODES = 5_000
-MAX_SEED = 999
-# A recording may try this many scenes; the expert fails on few of them.
-ATTEMPTS_PER_RECORDING = 2 * MAX_EPISODES
+TASKS = {"lift": "Pick up the red cube"}
+"""Task to the sentence that the policy is told."""
 
-# One integer names a scene. The three uses never share one: a policy is neither pretrained nor
-# trained on a start that it is later judged on.
-EVALUATION_STARTS = range(0, 1_000_000)
-BASE_SCENES = range(1_000_000, 2_000_000)
-DEMONSTRATIONS = range(
-    10_000_000,
-    10_000_000 + (MAX_SEED + 1) * len(SPLITS) * len(REGIONS) * ATTEMPTS_PER_RECORDING,
-)
+SPLITS = ("train", "eval")
+MAX_EPISODES = 1_000
+MAX_SEED = 9_999
 
-OPTIONS = ("region", "episodes", "split", "seed")
-
-
-def start_seed(index: int) -> int:
-    """Return the scene seed of evaluation start `index`, in [0, 1,000,000).
-
-    Raises:
-        DataError: if there is no such start.
-    """
-    if not 0 <= index < len(EVALUATION_STARTS):
-        raise DataError(
-            f"evaluation start {index} does not exist; "
-            f"choose one from 0 to {len(EVALUATION_STARTS) - 1}"
-        )
-    return EVALUATION_STARTS[index]
+BASE_SCENES = range(0, 1_000_000)
+"""Seeds of the scenes that the frozen base is trained on."""
+EVALUATION_STARTS = range(1_000_000, 2_000_000)
+"""Seeds of the scenes that closed-loop evaluation starts from."""
+_DEMONSTRATIONS_FROM = 10_000_000
+# Ten times the most episodes: attempts that fail are replaced by the next seeds of the range.
+_SEEDS_PER_RECORDING = 10 * MAX_EPISODES
 
 
-def region_bounds(region: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the low and the high corner, (x, y) in metres, of where the cube may start.
+def demonstration_seeds(region: str, split: str, seed: int) -> range:
+    """Return the scene seeds of one recording; disjoint for each region, split and seed."""
+    row = (seed * len(SPLITS) + SPLITS.index(split)) * len(REGIONS) + list(REGIONS).index(region)
+    start = _DEMONSTRATIONS_FROM + row * _SEEDS_PER_RECORDING
+    return range(start, start + _SEEDS_PER_RECORDING)
 
-    Raises:
-        DataError: if there is no such region.
-    """
-    if region not in REGIONS:
-        raise DataError(f"simulated arm: unknown region {region!r}; {_choices(region, REGIONS)}")
-    low, high = REGIONS[region]
-    return (TABLE_X[0], low), (TABLE_X[1], high)
+
+def region_of(xy: tuple[float, float]) -> str:
+    """Return the strip that holds the point `xy` (metres); the nearest strip if none does."""
+    strips = [name for name in REGIONS if name != "all"]
+    for name in strips:
+        if xy[1] < REGIONS[name][1][1]:
+            return name
+    return strips[-1]
 
 
 @attrs.frozen
 class SimSpec:
-    """A recording of the scripted expert, wholly determined by these values.
+    """One set of demonstrations of the simulated arm."""
 
-    Attributes:
-        task: What the expert does: "lift".
-        region: The strip of the table that the cube starts in, a key of REGIONS.
-        split: "train", or "eval" for episodes that share no scene with the training ones.
-        episodes: How many successful episodes to record, from 1 to 5,000.
-        seed: Another seed records other episodes of the same kind, from 0 to 999.
-    """
-
-    task: str
+    task: str = "lift"
     region: str = "all"
     split: str = "train"
     episodes: int = 50
+    """How many successful demonstrations, 1 to 1,000."""
     seed: int = 0
+    """Another seed, 0 to 9,999, gives other demonstrations of the same kind."""
 
     def __attrs_post_init__(self) -> None:
-        """Check every value.
-
-        Raises:
-            DataError: naming the value, the choices and the fix.
-        """
-        for name, value, choices in (
-            ("task", self.task, TASKS),
-            ("region", self.region, REGIONS),
-            ("split", self.split, SPLITS),
-        ):
-            if value not in choices:
-                raise DataError(
-                    f"simulated dataset: unknown {name} {value!r}; {_choices(value, choices)}"
-                )
-        for name, number, low, high in (
-            ("episodes", self.episodes, 1, MAX_EPISODES),
-            ("seed", self.seed, 0, MAX_SEED),
-        ):
-            if not low <= number <= high:
-                raise DataError(
-                    f"simulated dataset: {name}={number} is out of range; "
-                    f"choose one from {low} to {high}"
-                )
+        """Refuse values that name no recording."""
+        _check_choice("task", self.task, tuple(TASKS))
+        _check_choice("region", self.region, tuple(REGIONS))
+        _check_choice("split", self.split, SPLITS)
+        _check_range("episodes", self.episodes, 1, MAX_EPISODES)
+        _check_range("seed", self.seed, 0, MAX_SEED)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the spec that `text` describes.
-
-        Args:
-            text: Such as `sim:lift?region=left&episodes=50&split=eval&seed=1`. The
-                defaults are region=all, episodes=50, split=train, seed=0.
+    def parse(cls, uri: str) -> "SimSpec":
+        """Read an address such as `sim:lift?region=left&episodes=50&split=eval&seed=1`.
 
         Raises:
-            DataError: naming what is wrong, the choices and the fix.
+            DataError: if the address names an unknown task or option, or a value out of range.
         """
-        task, _, query = text.removeprefix(PREFIX).partition("?")
-        if not text.startswith(PREFIX):
-            raise DataError(f"{text!r} is no simulated dataset: write sim:lift?region=left&episodes=50")
-        options: dict[str, str] = {}
-        for part in query.split("&") if query else ():
-            name, equals, value = part.partition("=")
-            if name not in OPTIONS:
-                raise DataError(f"{text!r}: unknown option {name!r}; {_choices(name, OPTIONS)}")
-            if not equals or not value:
-                raise DataError(f"{text!r}: option {name!r} has no value; write {name}=VALUE")
-            if name in options:
-                raise DataError(f"{text!r}: option {name!r} is given twice; keep one")
-            options[name] = value
-        return cls(
-            task=task,
-            region=options.get("region", "all"),
-            split=options.get("split", "train"),
-            episodes=_integer(text, "episodes", options.get("episodes", "50")),
-            seed=_integer(text, "seed", options.get("seed", "0")),
-        )
+        scheme, _, rest = uri.partition(":")
+        if scheme != "sim" or not rest:
+            raise DataError(
+                f"dataset {uri!r}: not an address of the simulated arm; write it like "
+                "sim:lift?region=left&episodes=50"
+            )
+        task, _, query = rest.partition("?")
+        values: dict[str, str | int] = {"task": task}
+        for pair in query.split("&") if query else []:
+            name, equals, text = pair.partition("=")
+            if name not in _OPTIONS:
+                _refuse_choice(uri, "option", name, _OPTIONS)
+            if not equals or not text:
+                raise DataError(
+                    f"dataset {uri!r}: option {name!r} has no value; write {name}=VALUE"
+                )
+            if name in values:
+                raise DataError(f"dataset {uri!r}: option {name!r} is given twice; keep one")
+            values[name] = _whole_number(uri, name, text) if name in _NUMBERS else unquote(text)
+        try:
+            return cls(**values)  # type: ignore[arg-type]  # the loop gives each its own type
+        except DataError as error:
+            raise DataError(f"dataset {uri!r}: {error}") from None
 
-    def __str__(self) -> str:
-        """Return the canonical text: what `parse` reads, defaults of split and seed left out."""
-        split = "" if self.split == "train" else f"&split={self.split}"
-        seed = "" if self.seed == 0 else f"&seed={self.seed}"
-        return f"{PREFIX}{self.task}?region={self.region}&episodes={self.episodes}{split}{seed}"
+    @property
+    def uri(self) -> str:
+        """The address, always written the same way: region and episodes, then what differs."""
+        uri = f"sim:{self.task}?region={self.region}&episodes={self.episodes}"
+        if self.split != "train":
+            uri += f"&split={self.split}"
+        return uri + (f"&seed={self.seed}" if self.seed else "")
 
     @property
     def instruction(self) -> str:
-        """The task in words, as the policy reads it."""
+        """The sentence that the policy is told."""
         return TASKS[self.task]
 
+    @property
     def scene_seeds(self) -> range:
-        """Return the scenes to try, in order; other regions, splits and seeds share none of them.
-
-        The number of episodes doesn't change them: 50 episodes are the first 50 of 100.
-        """
-        block = (self.seed * len(SPLITS) + SPLITS.index(self.split)) * len(REGIONS)
-        first = (block + list(REGIONS).index(self.region)) * ATTEMPTS_PER_RECORDING
-        return DEMONSTRATIONS[first : first + ATTEMPTS_PER_RECORDING]
+        """The seeds that the recording's scenes are drawn from, in the order they are tried."""
+        return demonstration_seeds(self.region, self.split, self.seed)
 
 
-def _choices(value: str, choices: Iterable[str]) -> str:
-    close = difflib.get_close_matches(value, list(choices), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}choose one of {', '.join(choices)}"
+_OPTIONS = ("region", "episodes", "split", "seed")
+_NUMBERS = ("episodes", "seed")
 
 
-def _integer(text: str, name: str, value: str) -> int:
-    # int() alone would also take "1_0", " 1" and digits of other scripts.
-    if not (value.isascii() and value.removeprefix("-").isdigit()):
-        raise DataError(f"{text!r}: {name}={value} is not a whole number; write {name}=50")
-    return int(value)
+def _whole_number(uri: str, name: str, text: str) -> int:
+    """Return `text` as a whole number."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        raise DataError(f"dataset {uri!r}: {name}={text} is not a whole number; write {name}=10")
+    return int(text)
+
+
+def _check_choice(kind: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a `value` that is not among `choices`."""
+    if value not in choices:
+        _refuse_choice("", kind, value, choices)
+
+
+def _refuse_choice(uri: str, kind: str, value: str, choices: tuple[str, ...]) -> NoReturn:
+    """Raise the error for an unknown `value`, with the nearest choice if one is near."""
+    near = difflib.get_close_matches(value, choices, n=1)
+    where = f"dataset {uri!r}: " if uri else ""
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    raise DataError(f"{where}unknown {kind} {value!r}; choose from {', '.join(choices)}{guess}")
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    """Refuse a `value` outside [low, high]."""
+    if not low <= value <= high:
+        raise DataError(f"{name}={value} is out of range; choose {low} to {high}")

@@ -1,11 +1,13 @@
-"""The simulated arm as a LeRobot environment, type zk0_so101.
+r"""The simulated arm as a LeRobot environment, type zk0_so101.
 
-    lerobot-eval --env.discover_packages_path=zk0_core.sim --env.type=zk0_so101 \\
+    lerobot-eval --env.discover_packages_path=zk0_core.sim.env --env.type=zk0_so101 \
         --policy.path=FOLDER --eval.n_episodes=20 --eval.batch_size=1
+
+A package rather than a module, because LeRobot looks for modules inside what it discovers.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -15,7 +17,7 @@ from lerobot.envs.configs import EnvConfig
 from lerobot.utils.constants import ACTION, OBS_IMAGES, OBS_STATE
 
 from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, MAX_STEPS, PICTURE_SIZE, SimulatedArm
-from zk0_core.sim.spec import EVALUATION_STARTS, TASKS, start_seed
+from zk0_core.sim.spec import EVALUATION_STARTS, TASKS
 
 ENV_TYPE = "zk0_so101"
 
@@ -27,7 +29,7 @@ class SimulatedArmEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     float32 (6,). Both in degrees, gripper 0 to 100. The reward is 1 on success, else 0.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": FPS}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": FPS}
 
     def __init__(self, region: str = "all", render_mode: str = "rgb_array") -> None:
         """Make an arm whose cube starts somewhere in `region`."""
@@ -36,7 +38,7 @@ class SimulatedArmEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self.task_description = TASKS[self.task]
         self._max_episode_steps = MAX_STEPS
         self._region = region
-        self._arm = SimulatedArm()
+        self.arm = SimulatedArm()
         picture = spaces.Box(0, 255, (PICTURE_SIZE, PICTURE_SIZE, 3), np.uint8)
         self.observation_space = spaces.Dict(
             {
@@ -53,25 +55,23 @@ class SimulatedArmEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         super().reset(seed=seed)
         starts = len(EVALUATION_STARTS)
         index = int(self.np_random.integers(starts)) if seed is None else seed % starts
-        self._arm.reset(start_seed(index), self._region)
+        self.arm.reset(EVALUATION_STARTS[index], self._region)
         return self._observation(), {"is_success": False}
 
-    def step(
-        self, action: np.ndarray
-    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Drive the arm for a tenth of a second."""
-        self._arm.step(action)
-        success = self._arm.success
-        truncated = self._arm.done and not success
+        self.arm.step(action)
+        success = self.arm.success
+        truncated = self.arm.finished and not success
         return self._observation(), float(success), success, truncated, {"is_success": success}
 
     def render(self) -> np.ndarray:
         """Return a picture for people, uint8 (192, 192, 3)."""
-        return self._arm.render("front", 2 * PICTURE_SIZE)
+        return self.arm.picture("front", 2 * PICTURE_SIZE)
 
     def _observation(self) -> dict[str, Any]:
-        pixels = {camera: self._arm.render(camera) for camera in CAMERAS}
-        return {"pixels": pixels, "agent_pos": self._arm.joints()}
+        pixels = {camera: self.arm.picture(camera) for camera in CAMERAS}
+        return {"pixels": pixels, "agent_pos": self.arm.joints()}
 
 
 @EnvConfig.register_subclass(ENV_TYPE)

@@ -1,0 +1,70 @@
+import importlib.metadata
+import json
+import shutil
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from zk0_cli import checks
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_doctor_finds_this_machine_fit(zk0) -> None:
+    shown = zk0("doctor", "--json")
+    results = json.loads(shown.out)
+    failed = [result for result in results if not result["ok"]]
+    assert failed == []
+    assert shown.status == 0
+    names = {result["name"] for result in results}
+    assert names >= {"python", "torch", "lerobot", "flwr", "mujoco", "video", "device", "cache"}
+
+
+def test_doctor_says_the_fix_and_fails(zk0, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [
+        checks.CheckResult("python", True, "3.12.1", "never shown"),
+        checks.CheckResult("disk", False, "0.1 GB free", "free some"),
+    ]
+    monkeypatch.setattr(checks, "all_checks", lambda: results)
+    shown = zk0("doctor")
+    assert shown.status == 1
+    assert shown.out == "ok    python  3.12.1\nFAIL  disk    0.1 GB free; free some\n"
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(1, 1, 5e8))
+    result = checks.check_disk("disk", tmp_path / "not" / "there")
+    assert (result.ok, result.found) == (False, "0.5 GB free")
+    assert result.fix == f"zk0 needs 2 GB at {tmp_path}; free some, or use another disk"
+
+
+def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ZK0_CACHE", str(tmp_path / "file"))
+    result = checks.check_cache()
+    assert not result.ok
+    assert result.found == f"{tmp_path}/file cannot be written: File exists"
+    assert result.fix.endswith("or set ZK0_CACHE to another folder")
+
+
+def test_a_package_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2.12.0+cu128")
+    result = checks.check_package("torch", "json", "2.7", "2.12")
+    assert not result.ok
+    assert result.found == "2.12.0+cu128, zk0 is made for 2.7 up to below 2.12"
+    assert result.fix == "pip install 'torch>=2.7,<2.12'"
+
+
+def test_a_package_that_is_not_there() -> None:
+    result = checks.check_package("not-there-at-all", "json", "1", "2")
+    assert (result.ok, result.found) == (False, "not installed")
+
+
+def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "torn.py").write_text("raise OSError('libcuda.so:\\n not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torn", raising=False)
+    result = checks.check_package("attrs", "torn", "1", "99")
+    assert (result.ok, result.found) == (False, "OSError: libcuda.so: not found")

@@ -1,0 +1,42 @@
+"""The commands of the page on the simulator, with smaller numbers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.long
+
+
+def zk0(*arguments: str, cache: Path) -> Any:
+    result = subprocess.run(
+        [Path(sys.executable).parent / "zk0", *arguments, "--json"],
+        env={**os.environ, "ZK0_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_demonstrations_are_recorded_once(tmp_path: Path) -> None:
+    command = ("sim", "record", "sim:lift?region=left&episodes=1")
+    (first,) = zk0(*command, cache=tmp_path)
+    info = Path(first["folder"]) / "meta" / "info.json"
+    written = info.stat().st_mtime_ns
+    assert json.loads(info.read_text())["total_episodes"] == 1
+    assert zk0(*command, cache=tmp_path) == [first]
+    assert info.stat().st_mtime_ns == written
+
+
+def test_a_base_is_made(tmp_path: Path) -> None:
+    output = tmp_path / "base"
+    small = ("--scenes", "100", "--steps", "2")
+    report = zk0("sim", "make-base", "--output", str(output), *small, cache=tmp_path / "cache")
+    assert report["scenes"] == 100
+    assert (output / "config.json").is_file()

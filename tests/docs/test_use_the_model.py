@@ -1,0 +1,108 @@
+"""A run, as small as runs get, and what the documents say of its output."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import REPOSITORY, blocks, first_cells
+
+pytestmark = pytest.mark.long
+
+ZK0 = Path(sys.executable).parent / "zk0"
+
+
+def called(*command: object, cwd: Path) -> str:
+    result = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a run of two small clients and one round left `outputs/demo`."""
+    folder = tmp_path_factory.mktemp("run")
+    run_file = """
+        rounds = 1
+        local_steps = 2
+        batch_size = 4
+        [policy]
+        name = "smolvla-tiny"
+        [[clients]]
+        dataset = "sim:lift?region=left&episodes=2"
+        [[clients]]
+        dataset = "sim:lift?region=right&episodes=2"
+        [[evaluations]]
+        dataset = "sim:lift?region=all&split=eval&episodes=2"
+        evaluator = "policy-loss"
+        [[evaluations]]
+        dataset = "sim:lift?region=all"
+        evaluator = "sim-success"
+        rollouts = 2
+        final_rollouts = 2
+        videos = 1
+    """
+    (folder / "small.toml").write_text(run_file)
+    called(ZK0, "run", "small.toml", "--output", "outputs/demo", cwd=folder)
+    return folder
+
+
+def test_a_saved_model_is_scored(folder: Path) -> None:
+    shown = called(ZK0, "eval", "outputs/demo/models/final", "--evaluator.rollouts", 2, cwd=folder)
+    assert "success_rate" in shown
+
+
+def test_a_saved_model_is_scored_by_stock_lerobot(folder: Path) -> None:
+    (command,) = (
+        command
+        for block in blocks(REPOSITORY / "README.md")
+        for command in block.commands()
+        if command.startswith("lerobot-eval ")
+    )
+    _, *arguments = shlex.split(command.replace("n_episodes=20", "n_episodes=1"))
+    called(Path(sys.executable).parent / "lerobot-eval", *arguments, cwd=folder)
+
+
+def test_a_saved_model_opens_in_stock_lerobot(folder: Path) -> None:
+    code = [
+        block.text
+        for block in blocks(REPOSITORY / "README.md")
+        if block.language == "python" and not block.file
+    ]
+    check = "import sys; assert not any(name.startswith('zk0') for name in sys.modules)"
+    called(sys.executable, "-c", "\n".join([*code, check]), cwd=folder)
+
+
+def test_every_file_of_a_run_is_described(folder: Path) -> None:
+    described = first_cells(REPOSITORY / "docs" / "output-folder.md", "The output folder")
+    patterns = [
+        re.compile(re.sub("N(?=[/_.]|$)", r"\\d+", cell).replace("NAME", "[^/]+"))
+        for cell in described
+    ]
+    root = folder / "outputs" / "demo"
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(root).as_posix()
+            assert any(pattern.match(name) for pattern in patterns), name
+    for pattern in patterns:
+        assert any(pattern.match(p.relative_to(root).as_posix() + "/") for p in root.rglob("*")), (
+            f"{pattern.pattern} is described, but a run leaves no such file"
+        )
+
+
+def test_every_metric_is_described(folder: Path) -> None:
+    metrics = json.loads((folder / "outputs" / "demo" / "federated_metrics.json").read_text())
+    text = (REPOSITORY / "docs" / "output-folder.md").read_text()
+    for key in metrics[-1]:
+        assert f"`{key}`" in text, key

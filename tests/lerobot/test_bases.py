@@ -1,0 +1,135 @@
+"""Making a frozen base, and what is said when one is missing or wrong."""
+
+import numpy as np
+import pytest
+import torch
+
+from zk0_core.errors import DataError, UsageError, Zk0Error
+from zk0_core.lerobot.compatibility import check_supported
+from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
+from zk0_core.lerobot.tiny_vlm import load_base, load_frozen, write_vlm_folder
+from zk0_core.sim.base import GeometryReader, learning_rate, make_base
+from zk0_core.sim.base_scenes import LABELS, draw
+
+
+def test_scene_follows_from_its_seed():
+    pictures, labels = draw(3)
+    again, labels_again = draw(3)
+    assert pictures.shape == (2, 3, 96, 96)
+    assert labels.shape == (LABELS,)
+    np.testing.assert_array_equal(pictures, again)
+    np.testing.assert_array_equal(labels, labels_again)
+    assert not np.array_equal(pictures, draw(4)[0])
+
+
+def test_labels_agree_with_each_other():
+    for seed in range(5):
+        _, labels = draw(seed)
+        cube, grasp, seen = labels[:3], labels[3:6], labels[6:9]
+        # Turning into the gripper's frame keeps distances.
+        assert np.linalg.norm(cube - grasp) == pytest.approx(np.linalg.norm(seen), abs=1e-5)
+        assert cube[2] >= 0.02 - 1e-6
+        assert np.linalg.norm(labels[10:]) == pytest.approx(0.1, abs=1e-5)
+
+
+def test_learning_rate_by_hand():
+    assert learning_rate(0, 1000) == pytest.approx(1e-3 / 100)
+    assert learning_rate(500, 1000) == pytest.approx((1e-3 + 2e-5) / 2)
+    assert learning_rate(1000, 1000) == pytest.approx(2e-5)
+
+
+def test_the_same_call_makes_the_same_base(tmp_path, dataset, statistics):
+    first = make_base(tmp_path / "a", scenes=20, steps=2, workers=1)
+    second = make_base(tmp_path / "b", scenes=20, steps=2, workers=1)
+    assert first.cube_cm == second.cube_cm
+    content = (tmp_path / "a" / "base.safetensors").read_bytes()
+    assert content == (tmp_path / "b" / "base.safetensors").read_bytes()
+    note = (tmp_path / "a" / "NOTE.md").read_text()
+    assert "zk0 sim make-base --scenes 20 --steps 2 --seed 0" in note
+    assert f"| cube | {first.cube_cm:.2f} |" in note
+    policy = TinySmolVLAFamily(base=tmp_path / "a").load(
+        dataset.schema, statistics, seed=0, device="cpu"
+    )
+    policy.save(tmp_path / "model")
+    assert not (tmp_path / "model" / "vlm" / "base.safetensors").exists()
+
+
+def test_base_reads_the_prefix_that_smolvla_makes(policy, dataset):
+    """The base was trained through transformers' own text model: the two agree."""
+    reader = GeometryReader(policy.module.model.vlm_with_expert.processor.tokenizer.name_or_path)
+    reader.vlm.load_state_dict(policy.module.model.vlm_with_expert.vlm.state_dict())
+    from zk0_core.lerobot.examples import observation
+    from zk0_core.lerobot.prefix_cache import prefix_of
+
+    task = dataset.episodes[0].task
+    views = {c: next(dataset.frames(c))[None] for c in dataset.schema.cameras}
+    batch = policy._pre(observation(views, dataset.state[:1], [task]))
+    theirs, _ = prefix_of(policy.module, batch)
+    kept = {}
+
+    def keep(module, inputs, output):
+        kept["values"] = output
+
+    last = reader.vlm.model.text_model.layers[-1].self_attn.v_proj
+    hook = last.register_forward_hook(keep)
+    pictures = np.stack([views[c].transpose(0, 3, 1, 2) for c in views], axis=1)
+    with torch.no_grad():
+        reader(torch.from_numpy(pictures).float() / 255, task)
+    hook.remove()
+    torch.testing.assert_close(kept["values"], theirs[:, -1, 1], rtol=1e-4, atol=1e-5)
+
+
+def test_missing_base(tmp_path):
+    with pytest.raises(Zk0Error, match=r"no frozen base at .*; make it with `zk0 sim make-base`"):
+        load_base(torch.nn.Linear(1, 1), tmp_path)
+
+
+def test_base_of_another_architecture(tmp_path):
+    write_vlm_folder(tmp_path)
+    reader = GeometryReader(tmp_path)
+    with pytest.raises(Zk0Error, match=r"tensors missing or unknown, model\.connector"):
+        load_frozen(reader.vlm, {})
+
+
+def test_unused_tensors_are_zero(policy):
+    head = policy.module.model.vlm_with_expert.vlm.lm_head.weight
+    assert not bool(head.any())
+
+
+def test_schema_without_camera(dataset, statistics):
+    import attrs
+
+    blind = attrs.evolve(dataset.schema, cameras={})
+    with pytest.raises(DataError, match="the dataset has no camera; the policy needs one"):
+        TinySmolVLAFamily().load(blind, statistics, seed=0, device="cpu")
+
+
+def test_policies_that_zk0_cannot_feed():
+    from lerobot.configs import NormalizationMode
+    from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig
+
+    config = DiffusionConfig(device="cpu", push_to_hub=False)
+    with pytest.raises(DataError, match="'diffusion' takes 2 observations at a time, zk0 gives"):
+        check_supported(config)
+    config.normalization_mapping = {"STATE": NormalizationMode.QUANTILES}
+    with pytest.raises(DataError, match="'diffusion' normalises by QUANTILES; zk0 pools mean"):
+        check_supported(config)
+
+
+def test_weights_that_lack_tensors(policy, dataset, statistics, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    policy.save(tmp_path / "model")
+    file = tmp_path / "model" / "model.safetensors"
+    tensors = load_file(file)
+    del tensors["model.state_proj.weight"]
+    save_file(tensors, file)
+    with pytest.raises(UsageError, match=r"lacks 1 tensors of the policy, model\.state_proj\.w"):
+        LeRobotFamily(str(tmp_path / "model")).load(
+            dataset.schema, statistics, seed=0, device="cpu"
+        )
+    file.unlink()
+    with pytest.raises(UsageError, match=r"model\.safetensors is missing; copy the policy again"):
+        LeRobotFamily(str(tmp_path / "model")).load(
+            dataset.schema, statistics, seed=0, device="cpu"
+        )

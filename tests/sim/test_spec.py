@@ -1,0 +1,136 @@
+import itertools
+import subprocess
+import sys
+
+import pytest
+
+from zk0_core.errors import DataError
+from zk0_core.sim.spec import (
+    BASE_SCENES,
+    EVALUATION_STARTS,
+    MAX_SEED,
+    REGIONS,
+    SPLITS,
+    SimSpec,
+    demonstration_seeds,
+    region_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("uri", "spec"),
+    [
+        ("sim:lift", SimSpec()),
+        ("sim:lift?region=left&episodes=7", SimSpec(region="left", episodes=7)),
+        (
+            "sim:lift?seed=3&split=eval&region=mid-right",
+            SimSpec(region="mid-right", split="eval", seed=3),
+        ),
+    ],
+)
+def test_an_address_says_what_to_record(uri: str, spec: SimSpec) -> None:
+    assert SimSpec.parse(uri) == spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "uri"),
+    [
+        (SimSpec(), "sim:lift?region=all&episodes=50"),
+        (
+            SimSpec(region="left", split="eval", episodes=8, seed=2),
+            "sim:lift?region=left&episodes=8&split=eval&seed=2",
+        ),
+    ],
+)
+def test_the_address_of_a_spec_is_always_written_the_same_way(spec: SimSpec, uri: str) -> None:
+    assert spec.uri == uri
+    assert SimSpec.parse(uri) == spec
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        (
+            "hf:a/b",
+            "dataset 'hf:a/b': not an address of the simulated arm; write it like "
+            "sim:lift?region=left&episodes=50",
+        ),
+        (
+            "sim:lif",
+            "dataset 'sim:lif': unknown task 'lif'; choose from lift; did you mean 'lift'?",
+        ),
+        (
+            "sim:lift?region=lefd",
+            "dataset 'sim:lift?region=lefd': unknown region 'lefd'; choose from right, mid-right, "
+            "mid-left, left, all; did you mean 'left'?",
+        ),
+        (
+            "sim:lift?episode=5",
+            "dataset 'sim:lift?episode=5': unknown option 'episode'; choose from region, episodes, "
+            "split, seed; did you mean 'episodes'?",
+        ),
+        (
+            "sim:lift?split=test",
+            "dataset 'sim:lift?split=test': unknown split 'test'; choose from train, eval",
+        ),
+        (
+            "sim:lift?episodes=x",
+            "dataset 'sim:lift?episodes=x': episodes=x is not a whole number; write episodes=10",
+        ),
+        (
+            "sim:lift?episodes=0",
+            "dataset 'sim:lift?episodes=0': episodes=0 is out of range; choose 1 to 1000",
+        ),
+        (
+            "sim:lift?seed=-1",
+            "dataset 'sim:lift?seed=-1': seed=-1 is out of range; choose 0 to 9999",
+        ),
+        (
+            "sim:lift?region",
+            "dataset 'sim:lift?region': option 'region' has no value; write region=VALUE",
+        ),
+        (
+            "sim:lift?seed=1&seed=2",
+            "dataset 'sim:lift?seed=1&seed=2': option 'seed' is given twice; keep one",
+        ),
+    ],
+)
+def test_a_wrong_address_is_refused_with_the_fix(uri: str, message: str) -> None:
+    with pytest.raises(DataError) as error:
+        SimSpec.parse(uri)
+    assert str(error.value) == message
+
+
+def test_no_scene_serves_two_purposes() -> None:
+    recordings = [
+        demonstration_seeds(region, split, seed)
+        for region, split, seed in itertools.product(REGIONS, SPLITS, (0, 1, 2, MAX_SEED))
+    ]
+    ranges = sorted([BASE_SCENES, EVALUATION_STARTS, *recordings], key=lambda seeds: seeds.start)
+    assert len(ranges) == 2 + 5 * 2 * 4
+    for earlier, later in itertools.pairwise(ranges):
+        assert earlier.stop <= later.start
+
+
+@pytest.mark.parametrize(
+    ("xy", "region"),
+    [
+        ((0.2, -0.07), "right"),
+        ((0.2, -0.05), "mid-right"),
+        ((0.2, 0.049), "mid-left"),
+        ((0.2, 0.05), "left"),
+        ((0.2, 0.2), "left"),
+        ((0.2, -0.2), "right"),
+    ],
+)
+def test_a_point_belongs_to_the_nearest_strip(xy: tuple[float, float], region: str) -> None:
+    assert region_of(xy) == region
+
+
+def test_reading_addresses_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, zk0_core.sim.spec; "
+        "print([m for m in ('mujoco', 'torch', 'lerobot') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stderr
