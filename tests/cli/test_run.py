@@ -251,6 +251,7 @@ def test_the_default_output_folder(
 
     def run(plan: RunPlan, folder: Path, progress: object) -> RunResult:
         folders.append(folder)
+        folder.mkdir(parents=True)
         return RunResult(History((RoundRecord(round=0),)), folder)
 
     monkeypatch.setattr(core, "run", run)

@@ -26,7 +26,7 @@ def test_the_scene_is_made_from_what_is_installed(
     assert '<camera name="top"' in scene.read_text()
     meshes = list((scene.parent / "assets").glob("*.stl"))
     assert len(meshes) == 13
-    # 84 bytes of header, 50 bytes a triangle: 11,071 are left of 322,566.
+    # 84 bytes of header, 50 bytes a triangle: 11,071 are left of 322,564.
     assert sum((mesh.stat().st_size - 84) // 50 for mesh in meshes) == 11_071
     assert assets.scene_file() == scene
 

@@ -1,8 +1,6 @@
 import subprocess
 import sys
 
-import numpy as np
-
 
 def test_lerobot_makes_the_environment_and_its_loop_runs_it() -> None:
     from lerobot.configs import parser
@@ -37,7 +35,6 @@ def test_lerobot_eval_knows_the_environment() -> None:
             "lerobot.scripts.lerobot_eval",
             "--env.discover_packages_path=zk0_core.sim.env",
             "--env.type=zk0_so101",
-            "--env.region=nowhere",
             "--help",
         ],
         capture_output=True,
@@ -60,4 +57,3 @@ def test_the_expert_succeeds_in_the_environment() -> None:
         done = terminated or truncated
     assert (reward, terminated, truncated, info) == (1.0, True, False, {"is_success": True})
     assert environment.render().shape == (192, 192, 3)
-    assert np.isfinite(reward)

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import click
 
+from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags
 from zk0_cli.table import echo_json, echo_table
 from zk0_core.errors import UsageError
@@ -31,15 +32,31 @@ from zk0_core.settings import Choice, EvaluationSetting, Settings
     show_default=True,
     help="What to score on.",
 )
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where videos go; must be empty or missing. Without it, none are kept.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def evaluate(ctx: click.Context, model: Path, evaluator: str, dataset: str, as_json: bool) -> None:
+def evaluate(
+    ctx: click.Context,
+    /,
+    model: Path,
+    evaluator: str,
+    dataset: str,
+    output: Path | None,
+    as_json: bool,
+) -> None:
     """Score a saved model: MODEL is a folder in LeRobot's format, such as a run's models/final.
 
     Options of the evaluator are flags too: --evaluator.rollouts 20.
     """
     if not model.is_dir():
         raise UsageError(f"model {model} is no folder; name one such as outputs/demo/models/final")
+    if output is not None:
+        check_unused(output)
     registry = Registry.discover()
     setting = EvaluationSetting(dataset, Choice(evaluator, origin="--evaluator"))
     settings = Settings(origin="flags", evaluations=(setting,))
@@ -48,7 +65,7 @@ def evaluate(ctx: click.Context, model: Path, evaluator: str, dataset: str, as_j
     choice = choose(registry, "evaluator", settings.evaluations[0].evaluator)
     from zk0_core.score import score
 
-    figures: dict[str, Any] = dict(score(model, choice, dataset))
+    figures: dict[str, Any] = dict(score(model, choice, dataset, output))
     if as_json:
         echo_json(figures)
         return

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import click
 
+from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags, write_plugin_help
 from zk0_cli.progress import EchoProgress
 from zk0_cli.run_settings import RunFlags, run_settings
@@ -138,10 +139,8 @@ def run(
 
 
 def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
-    from zk0_core.server.output import RunFolder
-
     # Before anything heavy is imported, so that a folder in use is told at once.
-    RunFolder.create(folder)
+    check_unused(folder)
     check_device(plan.device)
     from zk0_core import run as core
 

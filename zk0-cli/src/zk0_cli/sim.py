@@ -6,6 +6,7 @@ import attrs
 import click
 
 from zk0_cli.lazy import LazyGroup
+from zk0_cli.output import check_unused
 from zk0_cli.progress import EchoProgress
 from zk0_cli.table import echo_json, echo_table
 
@@ -50,10 +51,7 @@ def make_base(
     output: Path, scenes: int, steps: int, seed: int, workers: int, as_json: bool
 ) -> None:
     """Train the frozen base of smolvla-tiny anew, from random scenes of the simulator."""
-    from zk0_core.errors import UsageError
-
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"output folder {output} is in use; choose another with --output")
+    check_unused(output)
     from zk0_core.sim import base
 
     report = base.make_base(

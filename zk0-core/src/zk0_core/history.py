@@ -67,7 +67,8 @@ class RoundRecord:
         """Return the mean of a figure over this round's clients; None without clients."""
         if not self.clients:
             return None
-        return sum(getattr(client, figure) for client in self.clients) / len(self.clients)
+        values = [float(getattr(client, figure)) for client in self.clients]
+        return sum(values) / len(values)
 
     def std_client_loss(self) -> float | None:
         """Return the population standard deviation of the clients' policy losses."""
@@ -95,9 +96,7 @@ class History:
     def last_client_losses(self) -> dict[str, float]:
         """Return each client's policy loss from the last round it took part in."""
         return {
-            client.client: client.policy_loss
-            for record in self.rounds
-            for client in record.clients
+            client.client: client.policy_loss for record in self.rounds for client in record.clients
         }
 
     def accepted_round(self, client: str) -> int:

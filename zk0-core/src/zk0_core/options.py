@@ -84,7 +84,8 @@ def structure_options[T](
     """
     prefix = f"{path}." if path else ""
     hints = _types(options_class)
-    fields = {field.name: field for field in attrs.fields(options_class)}  # type: ignore[arg-type, misc]  # checked by the registry to be an attrs class
+    of_class: Any = options_class  # an attrs class, which the registry has checked
+    fields = {field.name: field for field in attrs.fields(of_class)}
 
     def suffix(name: str) -> str:
         return f" (from {origins[name]})" if origins and name in origins else ""

@@ -16,7 +16,7 @@ from zk0_core.protocols import (
     Schedule,
     Strategy,
 )
-from zk0_core.records import PluginRecord, StrategyPlugin
+from zk0_core.records import EvaluatorPlugin, PluginRecord, StrategyPlugin
 from zk0_core.registry import Registry
 
 
@@ -29,7 +29,7 @@ def installed() -> Registry:
 def _record(choice: PluginChoice) -> tuple[PluginRecord, Any]:
     from zk0_core.options import structure_options
 
-    record = installed().get(choice.kind, choice.name)
+    record = installed().get(choice.kind, choice.name, choice.distribution)
     return record, structure_options(record.options, choice.options, path=choice.kind)
 
 
@@ -68,6 +68,11 @@ def build_codec(choice: PluginChoice) -> Codec:
 def build_evaluator(choice: PluginChoice) -> Evaluator:
     """Return an evaluator."""
     return cast(Evaluator, _build(choice))
+
+
+def reads_episodes(choice: PluginChoice) -> bool:
+    """Return whether an evaluator reads recorded episodes of its dataset."""
+    return cast(EvaluatorPlugin, _record(choice)[0]).reads_episodes
 
 
 def build_reporter(choice: PluginChoice) -> Reporter:

@@ -28,19 +28,18 @@ class Kind:
     """One kind of plugin."""
 
     hook: str
-    record: type
-    plural: str
+    record: type[Any]
 
 
 KINDS = {
-    "strategy": Kind("zk0_strategies", records.StrategyPlugin, "strategies"),
-    "scheduler": Kind("zk0_lr_schedulers", records.LrSchedulerPlugin, "schedulers"),
-    "mu-scheduler": Kind("zk0_mu_schedulers", records.MuSchedulerPlugin, "mu-schedulers"),
-    "loader": Kind("zk0_dataset_loaders", records.DatasetLoaderPlugin, "loaders"),
-    "evaluator": Kind("zk0_evaluators", records.EvaluatorPlugin, "evaluators"),
-    "policy": Kind("zk0_policies", records.PolicyPlugin, "policies"),
-    "reporter": Kind("zk0_reporters", records.ReporterPlugin, "reporters"),
-    "codec": Kind("zk0_codecs", records.CodecPlugin, "codecs"),
+    "strategy": Kind("zk0_strategies", records.StrategyPlugin),
+    "scheduler": Kind("zk0_lr_schedulers", records.LrSchedulerPlugin),
+    "mu-scheduler": Kind("zk0_mu_schedulers", records.MuSchedulerPlugin),
+    "loader": Kind("zk0_dataset_loaders", records.DatasetLoaderPlugin),
+    "evaluator": Kind("zk0_evaluators", records.EvaluatorPlugin),
+    "policy": Kind("zk0_policies", records.PolicyPlugin),
+    "reporter": Kind("zk0_reporters", records.ReporterPlugin),
+    "codec": Kind("zk0_codecs", records.CodecPlugin),
 }
 """The kinds of plugins, by the word that commands, plans and errors use."""
 

@@ -57,12 +57,11 @@ def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunRes
 
 def prepare_datasets(plan: RunPlan, workers: int, progress: Progress | None) -> None:
     """Let each loader make ready its datasets, all at once: simulated ones are recorded here."""
-    from zk0_core.parts import installed, loader_for
+    from zk0_core.parts import loader_for, reads_episodes
 
     uris = [client.dataset for client in plan.clients]
     for evaluation in plan.evaluations:
-        record = installed().get("evaluator", evaluation.evaluator.name)
-        if record.reads_episodes:
+        if reads_episodes(evaluation.evaluator):
             uris.append(evaluation.dataset)
     by_scheme: dict[str, list[str]] = {}
     for uri in uris:

@@ -41,6 +41,4 @@ class Span:
 
     def clamped(self, low: float, high: float) -> "Span":
         """Return the span with both ends of its cosine moved into [low, high]."""
-        return attrs.evolve(
-            self, hi=min(max(self.hi, low), high), lo=min(max(self.lo, low), high)
-        )
+        return attrs.evolve(self, hi=min(max(self.hi, low), high), lo=min(max(self.lo, low), high))

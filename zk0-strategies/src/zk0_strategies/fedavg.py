@@ -5,6 +5,7 @@ algorithm 1: w ← w + Σ_k (n_k / n) (w_k − w).
 """
 
 import numpy as np
+
 from zk0_core.protocols import Update
 from zk0_core.tensors import Tensors
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
+
 from zk0_core.options import ge
 
 if TYPE_CHECKING:
     import torch
+
     from zk0_core.tensors import Tensors
 
 
@@ -29,7 +31,7 @@ class ProximalTerm:
 
     def start(self, params: Mapping[str, "torch.nn.Parameter"], extra: "Tensors") -> None:
         """Remember where the round starts: `params` hold the broadcast, as decoded."""
-        self._params = list(params.values())
+        self._params: list[torch.Tensor] = list(params.values())
         self._global = [param.detach().clone() for param in self._params]
 
     def gradient(self, mu: float) -> "torch.Tensor | None":
@@ -39,8 +41,10 @@ class ProximalTerm:
         if mu == 0:
             return None
         with torch.no_grad():
-            away = torch._foreach_sub(self._params, self._global)
-            torch._foreach_add_([param.grad for param in self._params], away, alpha=mu)
+            # w − w_global, as w + (−1) · w_global: the kernels take whole lists at once.
+            away = torch._foreach_add(self._params, self._global, alpha=-1)
+            gradients = [param.grad for param in self._params if param.grad is not None]
+            torch._foreach_add_(gradients, away, alpha=mu)
             norms = torch.stack(torch._foreach_norm(away))
             return mu / 2 * norms.square().sum()
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from zk0_core import StrategyPlugin, hookimpl
 from zk0_core.records import NoOptions
-
 from zk0_strategies.fedprox import FedProxOptions
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ ZK0_API = 1
 @hookimpl
 def zk0_strategies() -> Iterable[StrategyPlugin]:
     """Yield the strategies."""
+
     def fedavg(options: object) -> "Strategy":
         from zk0_strategies.fedavg import FedAvg
 

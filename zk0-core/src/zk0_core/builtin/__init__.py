@@ -1,0 +1,1 @@
+"""What comes with zk0, each part in a module of its own."""

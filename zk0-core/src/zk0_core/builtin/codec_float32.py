@@ -13,9 +13,7 @@ def check_names(encoded: Tensors, like: Tensors) -> None:
         raise WireError(f"tensors missing: {missing or 'none'}, unknown: {unknown or 'none'}")
     for name in sorted(like):
         if encoded[name].shape != like[name].shape:
-            raise WireError(
-                f"{name} has shape {encoded[name].shape}, expected {like[name].shape}"
-            )
+            raise WireError(f"{name} has shape {encoded[name].shape}, expected {like[name].shape}")
 
 
 class Float32Codec:

@@ -22,7 +22,7 @@ class SimSuccessOptions:
         default=60, validator=ge(1), metadata={"help": "Starts in the last evaluation of a run."}
     )
     videos: int = attrs.field(
-        default=4, validator=ge(0), metadata={"help": "Rollouts filmed per evaluation; 0 is none."}
+        default=2, validator=ge(0), metadata={"help": "Rollouts filmed per evaluation; 0 is none."}
     )
 
 

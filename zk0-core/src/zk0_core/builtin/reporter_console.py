@@ -54,8 +54,9 @@ class ConsoleReporter:
 
 
 def _interval(record: "RoundRecord") -> str:
-    intervals = [entry["success_interval"] for entry in record.datasets
-                 if "success_interval" in entry]
+    intervals = [
+        entry["success_interval"] for entry in record.datasets if "success_interval" in entry
+    ]
     if len(intervals) != 1:
         return ""
     low, high = intervals[0]

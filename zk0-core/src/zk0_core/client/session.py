@@ -131,9 +131,7 @@ class ClientSession:
         return self._loaded
 
     def _seed(self, purpose: str, order: RoundOrder) -> int:
-        return derive_seed(
-            order.recipe.seed, purpose, client=self._client.name, round=order.round
-        )
+        return derive_seed(order.recipe.seed, purpose, client=self._client.name, round=order.round)
 
 
 def to_numpy(params: dict[str, torch.nn.Parameter]) -> Tensors:
@@ -157,7 +155,5 @@ def group(state: Tensors, group_name: str) -> Tensors:
     """Return the tensors that `prefixed` put under `group_name`."""
     start = f"{group_name}:"
     return {
-        name.removeprefix(start): array
-        for name, array in state.items()
-        if name.startswith(start)
+        name.removeprefix(start): array for name, array in state.items() if name.startswith(start)
     }

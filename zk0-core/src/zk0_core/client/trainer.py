@@ -1,7 +1,7 @@
 """Local training: what one client does with its data in one round."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -34,7 +34,7 @@ def train_locally(
     objective: Objective | None,
     optimizer: torch.optim.Optimizer,
     order: RoundOrder,
-    batches: Iterator[np.ndarray],
+    batches: Iterator[Sequence[int]],
     noise: torch.Generator,
 ) -> Outcome:
     """Take `order.local_steps` steps on `policy`, in place.
@@ -86,16 +86,16 @@ def train_locally(
     )
 
 
-def shuffled_batches(frames: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+def shuffled_batches(frames: int, batch_size: int, seed: int) -> Iterator[Sequence[int]]:
     """Yield batches of indices below `frames` without end, each pass over them in new order.
 
     A batch may span two passes, so that every one has exactly `batch_size` indices.
     """
     generator = np.random.default_rng(seed)
-    waiting = np.empty(0, np.int64)
+    waiting: list[int] = []
     while True:
         while len(waiting) < batch_size:
-            waiting = np.concatenate([waiting, generator.permutation(frames)])
+            waiting += generator.permutation(frames).tolist()
         yield waiting[:batch_size]
         waiting = waiting[batch_size:]
 

@@ -1,0 +1,1 @@
+"""Where a run happens: here, on Ray, or over a network."""

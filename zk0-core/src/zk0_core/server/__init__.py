@@ -1,0 +1,1 @@
+"""The server of a run: preflight, rounds, evaluation, output."""

@@ -7,8 +7,12 @@ from zk0_core.wire.orders import RoundOrder, RoundReport
 
 
 def admit(
-    order: RoundOrder, report: RoundReport, encoded: Tensors, extra: Tensors,
-    codec: Codec, params: Tensors,
+    order: RoundOrder,
+    report: RoundReport,
+    encoded: Tensors,
+    extra: Tensors,
+    codec: Codec,
+    params: Tensors,
 ) -> Update:
     """Return the decoded update.
 

@@ -1,7 +1,6 @@
 """The rounds of a federated run: send the model out, combine what comes back, score it."""
 
 import time
-from collections.abc import Mapping
 
 import attrs
 from loguru import logger
@@ -98,9 +97,7 @@ def run_round(
     return params, record
 
 
-def make_order(
-    federation: Federation, round: int, client: str, history: History
-) -> RoundOrder:
+def make_order(federation: Federation, round: int, client: str, history: History) -> RoundOrder:
     """Return what `client` does in `round`: schedules are evaluated here and nowhere else."""
     common = federation.schedules.lr(round, history)
     lr = federation.schedules.lr(round, history, client)
@@ -137,12 +134,11 @@ def client_record(
     order: RoundOrder, report: RoundReport, bytes_down: int, reply: Reply
 ) -> ClientRecord:
     """Return what goes into the history of a client whose update counts."""
-    fields: Mapping[str, object] = attrs.asdict(report)
-    kept = {field.name: fields[field.name] for field in attrs.fields(ClientRecord)
-            if field.name in fields}
+    fields = attrs.asdict(report)
+    del fields["run"], fields["round"]
     assert reply.record is not None
     return ClientRecord(
-        **kept,
+        **fields,
         lr_span=attrs.astuple(order.lr),
         boost=order.boost,
         bytes_up=bytes_in(reply.record),

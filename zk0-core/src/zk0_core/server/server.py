@@ -1,4 +1,4 @@
-"""The server of a run: preflight, rounds, evaluation and records, over whatever Grid it is given."""
+"""The server of a run: preflight, rounds, evaluation and records, over any Grid."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from loguru import logger
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
 from zk0_core.history import History, RoundRecord
-from zk0_core.parts import build_codec, build_reporter, build_strategy, installed
+from zk0_core.parts import build_codec, build_reporter, build_strategy, reads_episodes
 from zk0_core.plan import RunPlan
 from zk0_core.protocols import Reporter
 from zk0_core.schedules import Schedules
@@ -58,7 +58,9 @@ class Server:
             params, record = run_round(federation, round, params, self.history)
             self._close_round(record, params, model, reporters)
 
-        self.workers.submit(0, save_model, (self._ref(model, params), self._folder.model(None))).result()
+        self.workers.submit(
+            0, save_model, (self._ref(model, params), self._folder.model(None))
+        ).result()
         for reporter in reporters:
             reporter.finish(self.history)
 
@@ -68,7 +70,7 @@ class Server:
         recorded = [
             evaluation.dataset
             for evaluation in self.plan.evaluations
-            if installed().get("evaluator", evaluation.evaluator.name).reads_episodes
+            if reads_episodes(evaluation.evaluator)
         ]
         self.workers.submit(0, check_overlap, recorded, roster.reports).result()
         model = ModelRef(

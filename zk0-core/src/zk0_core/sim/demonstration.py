@@ -50,7 +50,7 @@ def demonstrate(region: str, seed: int) -> Demonstration | None:
     arm.reset(seed, region)
     expert = Expert(arm)
     random = np.random.default_rng(derive_seed(seed, "recording noise"))
-    noise = np.zeros(6)
+    noise: np.ndarray = np.zeros(6)
     states, actions, poses = [], [], []
     while not arm.finished:
         states.append(arm.joints())

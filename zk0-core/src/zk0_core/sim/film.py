@@ -9,7 +9,7 @@ import numpy as np
 from zk0_core.files import whole_file, write_json
 from zk0_core.sim.arm import CAMERAS, FPS, SimulatedArm
 
-SIZE = 240
+SIZE = 160
 """Pixels of a camera's picture."""
 HOLD = FPS
 """Pictures for which the outcome is shown."""

@@ -208,7 +208,7 @@ class _Recorder:
 def _quiet_encoding() -> Iterator[None]:
     """Keep x264's statistics and progress bars, a screenful per episode, off the terminal."""
     import av.logging
-    import datasets
+    import datasets  # type: ignore[import-untyped]  # it has no types
 
     bars = not datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
@@ -225,11 +225,11 @@ def _quiet_encoding() -> Iterator[None]:
 def _features() -> dict[str, dict[str, object]]:
     """Return what LeRobot is told of a frame."""
     names = [f"{joint}.pos" for joint in JOINTS]
-    joints = {"dtype": "float32", "shape": (len(JOINTS),), "names": names}
-    video = {
+    joints: dict[str, object] = {"dtype": "float32", "shape": (len(JOINTS),), "names": names}
+    video: dict[str, object] = {
         "dtype": "video",
         "shape": (PICTURE_SIZE, PICTURE_SIZE, 3),
         "names": ["height", "width", "channels"],
     }
-    pictures = {f"observation.images.{camera}": dict(video) for camera in CAMERAS}
-    return {"observation.state": dict(joints), "action": dict(joints), **pictures}
+    pictures = {f"observation.images.{camera}": video.copy() for camera in CAMERAS}
+    return {"observation.state": joints, "action": joints.copy(), **pictures}

@@ -5,7 +5,7 @@ of the tensors as sent; the receiver checks it before it uses a byte.
 """
 
 import json
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 import cattrs
@@ -103,8 +103,6 @@ class RoundReport:
     seconds_compute: float
 
 
-Header = TypeVar("Header")
-
 _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
@@ -143,7 +141,7 @@ def header_type(record: RecordDict) -> str:
     return str(header["type"]) if header else ""
 
 
-def from_record(record: RecordDict, kind: type[Header]) -> Header:
+def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
     """Return the header of `record`, which must be a `kind`.
 
     Raises:
@@ -151,13 +149,15 @@ def from_record(record: RecordDict, kind: type[Header]) -> Header:
     """
     try:
         header = record.config_records["header"]
-        if header["type"] != kind.__name__:
-            raise WireError(f"expected a {kind.__name__}, got a {header['type']}")
+        if header_type(record) != kind.__name__:
+            raise WireError(f"expected a {kind.__name__}, got a {header_type(record)}")
         return _converter.structure(json.loads(str(header["json"])), kind)
     except (KeyError, ValueError, TypeError, cattrs.BaseValidationError) as problem:
-        details = cattrs.transform_error(problem) if isinstance(
-            problem, cattrs.BaseValidationError
-        ) else [repr(problem)]
+        details = (
+            cattrs.transform_error(problem)
+            if isinstance(problem, cattrs.BaseValidationError)
+            else [repr(problem)]
+        )
         raise WireError(f"malformed {kind.__name__}: {'; '.join(details)}") from problem
 
 

@@ -7,7 +7,7 @@ A package rather than a module, because LeRobot looks for modules inside what it
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -29,7 +29,7 @@ class SimulatedArmEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     float32 (6,). Both in degrees, gripper 0 to 100. The reward is 1 on success, else 0.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": FPS}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": FPS}  # noqa: RUF012  # gymnasium's
 
     def __init__(self, region: str = "all", render_mode: str = "rgb_array") -> None:
         """Make an arm whose cube starts somewhere in `region`."""

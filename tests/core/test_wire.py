@@ -1,0 +1,149 @@
+"""Messages, codecs and admission: what is refused, by what text."""
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord
+
+from zk0_core.builtin.codec_bfloat16 import BFloat16Codec
+from zk0_core.builtin.codec_float32 import Float32Codec
+from zk0_core.errors import WireError
+from zk0_core.plan import PluginChoice
+from zk0_core.server.admission import admit
+from zk0_core.span import Span
+from zk0_core.tensors import Tensors
+from zk0_core.wire.orders import (
+    Recipe,
+    RoundOrder,
+    RoundReport,
+    from_record,
+    pack,
+    tensors_from,
+    to_record,
+)
+from zk0_core.wire.spool import read_record, write_record
+
+PARAMS: Tensors = {"w": np.array([1.0, 2.0], np.float32)}
+ORDER = RoundOrder(
+    run="demo",
+    round=2,
+    client="left",
+    recipe=Recipe(
+        seed=0,
+        policy=PluginChoice("policy", "smolvla-tiny"),
+        strategy=PluginChoice("strategy", "fedprox", {"mu": 0.01}),
+        codec=PluginChoice("codec", "float32"),
+        batch_size=32,
+        optimizer_state="keep",
+        threads=1,
+        device="cpu",
+    ),
+    statistics={},
+    frozen="abc",
+    local_steps=5,
+    lr=Span(1e-3, 0.0, 0.0, 0.1),
+    mu=Span.constant(0.01),
+    boost=1.0,
+    accepted_round=1,
+)
+REPORT = RoundReport(
+    run="demo",
+    round=2,
+    client="left",
+    dataset="local:left",
+    examples=10,
+    steps=5,
+    policy_loss=0.5,
+    prox_loss=0.1,
+    loss=0.6,
+    grad_norm=1.0,
+    lr=1e-3,
+    mu=0.01,
+    update_norm=1.0,
+    seconds=1.0,
+    seconds_data=0.1,
+    seconds_compute=0.9,
+)
+
+
+def test_an_order_survives_the_wire() -> None:
+    record = to_record(ORDER, params=pack(PARAMS), extra=pack({}))
+    assert from_record(record, RoundOrder) == ORDER
+    assert tensors_from(record, "params", "the server")["w"].tolist() == [1.0, 2.0]
+    assert tensors_from(record, "extra", "the server") == {}
+
+
+def test_a_changed_byte_is_a_hash_mismatch() -> None:
+    record = to_record(REPORT, update=pack(PARAMS))
+    record["update"] = ArrayRecord({"w": Array(np.array([1.0, 2.5], np.float32))})
+    with pytest.raises(
+        WireError, match=r"hash mismatch in 'update' from left: sent \w+…, received"
+    ):
+        tensors_from(record, "update", "left")
+
+
+def test_a_missing_group_and_another_type_are_named() -> None:
+    record = to_record(REPORT)
+    with pytest.raises(WireError, match="left sent no tensors 'update'"):
+        tensors_from(record, "update", "left")
+    with pytest.raises(WireError, match="expected a RoundOrder, got a RoundReport"):
+        from_record(record, RoundOrder)
+
+
+def test_a_spooled_record_comes_back_whole(tmp_path: Path) -> None:
+    record = to_record(REPORT, update=pack(PARAMS), extra=pack({}))
+    path = write_record(tmp_path / "left.spool", record)
+    back = read_record(path)
+    assert from_record(back, RoundReport) == REPORT
+    assert tensors_from(back, "update", "left")["w"].tolist() == [1.0, 2.0]
+    assert tensors_from(back, "extra", "left") == {}
+    assert not path.exists()
+
+
+def test_bfloat16_rounds_to_nearest_even() -> None:
+    # bfloat16 keeps 8 bits of 1.x: steps of 2⁻⁷ above 1. Halfway cases go to the even step.
+    step = 2.0**-7
+    values = np.array([1.0, 1 + step / 2, 1 + 3 * step / 2, -1 - step, np.nan], np.float32)
+    codec = BFloat16Codec()
+    decoded = codec.decode(codec.encode({"w": values}), like={"w": values})["w"]
+    assert decoded[:4].tolist() == [1.0, 1.0, 1 + 2 * step, -1 - step]
+    assert np.isnan(decoded[4])
+    assert codec.encode({"w": values})["w"].nbytes == values.nbytes // 2
+
+
+@pytest.mark.parametrize(
+    ("encoded", "text"),
+    [
+        ({}, r"tensors missing: \['w'\], unknown: none"),
+        ({"w": PARAMS["w"], "v": PARAMS["w"]}, r"tensors missing: none, unknown: \['v'\]"),
+        ({"w": np.zeros((1, 2), np.float32)}, r"w has shape \(1, 2\), expected \(2,\)"),
+        ({"w": np.zeros(2)}, "w is float64, expected float32"),
+        ({"w": np.array([np.nan, 0], np.float32)}, "NaN or infinity in w"),
+    ],
+)
+def test_unusable_updates_are_refused_by_name(encoded: Tensors, text: str) -> None:
+    with pytest.raises(WireError, match=text):
+        admit(ORDER, REPORT, encoded, {}, Float32Codec(), PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"examples": 0}, "update counts 0 examples; at least 1 is needed"),
+        ({"round": 1}, "report is for round 1, the order was for 2"),
+        ({"client": "right"}, "report is for client 'right', the order was for 'left'"),
+        ({"run": "old"}, "report is for run 'old', the order was for 'demo'"),
+    ],
+)
+def test_reports_of_something_else_are_refused(change: dict[str, object], text: str) -> None:
+    report = attrs.evolve(REPORT, **change)  # type: ignore[arg-type]  # fields by name
+    with pytest.raises(WireError, match=text):
+        admit(ORDER, report, PARAMS, {}, Float32Codec(), PARAMS)
+
+
+def test_a_good_update_is_decoded() -> None:
+    update = admit(ORDER, REPORT, PARAMS, {}, Float32Codec(), PARAMS)
+    assert (update.client, update.examples) == ("left", 10)
+    assert update.delta["w"].tolist() == [1.0, 2.0]

@@ -1,0 +1,116 @@
+"""Whole runs of the real thing, small: two clients, three episodes each, two rounds."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import attrs
+import pytest
+
+from zk0_core.errors import UsageError
+from zk0_core.plan import PluginChoice, RunPlan
+from zk0_core.preset import preset_settings
+from zk0_core.registry import Registry
+from zk0_core.resolve import resolve_plan
+from zk0_core.run import run
+
+
+def small_plan(**changes: object) -> RunPlan:
+    """Return the embedded default, made small: 2 clients, 3 episodes, 2 rounds of 3 steps."""
+    plan = resolve_plan(preset_settings(), Registry.discover())
+    clients = tuple(
+        attrs.evolve(client, dataset=client.dataset.replace("episodes=50", "episodes=3"))
+        for client in plan.clients[:2]
+    )
+    loss, success = plan.evaluations
+    loss = attrs.evolve(loss, dataset="sim:lift?region=all&split=eval&episodes=2")
+    options = {"rollouts": 1, "final_rollouts": 2, "videos": 1}
+    success = attrs.evolve(success, evaluator=attrs.evolve(success.evaluator, options=options))
+    small: dict[str, object] = {
+        "rounds": 2,
+        "local_steps": 3,
+        "batch_size": 8,
+        "clients": clients,
+        "evaluations": (loss, success),
+        "eval_every": 2,
+        "workers": 2,
+    }
+    return attrs.evolve(plan, **{**small, **changes})  # type: ignore[arg-type]  # fields by name
+
+
+def model_hash(folder: Path) -> str:
+    files = sorted((folder / "models" / "final").rglob("*.safetensors"))
+    assert files
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def history_without_times(folder: Path) -> list[object]:
+    def timeless(value: object) -> object:
+        if isinstance(value, dict):
+            return {k: timeless(v) for k, v in value.items() if k not in TIMES}
+        return [timeless(entry) for entry in value] if isinstance(value, list) else value
+
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    return [timeless(json.loads(line)) for line in lines]
+
+
+TIMES = ("seconds", "seconds_data", "seconds_compute")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "reference"
+    return run(small_plan(), folder).folder
+
+
+def test_a_run_leaves_what_it_promises(reference: Path) -> None:
+    for name in (
+        "plan.toml",
+        "history.jsonl",
+        "federated_metrics.json",
+        "policy_loss_history.json",
+        "server/round_2_server_eval.json",
+        "clients/right/round_1.json",
+        "models/final/model.safetensors",
+        "models/final/config.json",
+        "models/final/policy_preprocessor.json",
+        "models/final/policy_postprocessor.json",
+        "evaluate/round_2/start_0.mp4",
+        "evaluate/round_2/start_0.json",
+        "charts/run.png",
+        "logs/server.log",
+        "logs/right.log",
+    ):
+        assert (reference / name).is_file(), name
+    assert not (reference / "spool").exists()
+    evaluation = json.loads((reference / "server/round_2_server_eval.json").read_text())
+    assert evaluation["refused"] == []
+    assert [entry["client"] for entry in evaluation["individual"]] == ["mid-right", "right"]
+    metrics = json.loads((reference / "federated_metrics.json").read_text())
+    assert [entry["round"] for entry in metrics] == [0, 1, 2]
+    assert metrics[1]["num_clients"] == 2
+    assert metrics[0]["policy_loss"] > 0
+
+
+def test_one_worker_gives_the_same_bytes_as_two(reference: Path, tmp_path: Path) -> None:
+    again = run(small_plan(workers=1), tmp_path / "one").folder
+    assert model_hash(again) == model_hash(reference)
+    assert history_without_times(again) == history_without_times(reference)
+
+
+def test_mu_of_zero_is_fedavg(tmp_path: Path) -> None:
+    without = run(small_plan(strategy=PluginChoice("strategy", "fedavg")), tmp_path / "avg")
+    zero = PluginChoice("strategy", "fedprox", {"mu": 0.0})
+    prox = run(small_plan(strategy=zero), tmp_path / "prox")
+    assert model_hash(without.folder) == model_hash(prox.folder)
+
+
+def test_only_trainable_tensors_travel(reference: Path) -> None:
+    client = json.loads((reference / "clients/right/round_1.json").read_text())
+    # 1,227,144 trainable parameters of 4 bytes, and a header of NumPy's for each tensor.
+    assert 4 * 1_227_144 < client["bytes_up"] < 4 * 1_227_144 + 60_000
+
+
+def test_an_output_folder_in_use_is_refused(reference: Path) -> None:
+    with pytest.raises(UsageError, match=r"output folder .* is in use; choose another"):
+        run(small_plan(), reference)
