@@ -28,6 +28,9 @@ def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunRes
     Raises:
         Zk0Error: if the plan cannot be carried out; the text says why.
     """
+    from zk0_core.engines.quiet import quiet_flower
+
+    quiet_flower()
     from zk0_core.engines.local import run_local
     from zk0_core.engines.workers import Workers, default_count
     from zk0_core.logs import log_server

@@ -1,6 +1,5 @@
 """Everything private in Flower that zk0 touches; a contract test watches each one."""
 
-import os
 import uuid
 
 from flwr.app import Context, Message, RecordDict
@@ -9,12 +8,6 @@ from flwr.supercore.task_identity import TaskIdentity
 
 RUN_ID = 1
 SERVER_NODE = 1
-
-
-def quiet() -> None:
-    """Keep Flower from phoning home, for telemetry and for update checks."""
-    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-    os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
 
 
 def become_task(node_id: int = SERVER_NODE) -> None:

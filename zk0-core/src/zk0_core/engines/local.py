@@ -12,7 +12,7 @@ from flwr.app import Context, Error, Message, RecordDict
 from flwr.serverapp import Grid
 from loguru import logger
 
-from zk0_core.engines._flower import become_task, client_context, empty_run, quiet, stamp
+from zk0_core.engines._flower import become_task, client_context, empty_run, stamp
 from zk0_core.engines.workers import Workers
 from zk0_core.plan import ClientPlan
 
@@ -30,7 +30,6 @@ class LocalGrid(Grid):
     """Passes messages to simulated clients on workers; node FIRST_NODE + i is client i."""
 
     def __init__(self, clients: Sequence[ClientPlan], folder: Path, workers: Workers) -> None:
-        quiet()
         become_task()
         self._run = empty_run()
         self._clients = clients

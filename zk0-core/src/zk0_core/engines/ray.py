@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zk0_core.engines._flower import quiet
 from zk0_core.errors import UsageError
 from zk0_core.plan import ClientPlan
 
@@ -27,7 +26,6 @@ def run_ray(
             "engine 'ray' needs Ray, which is not installed: pip install 'zk0[ray]', "
             "or choose --engine local"
         )
-    quiet()
     from flwr.simulation import run_simulation
 
     from zk0_core.engines.apps import client_app, server_app

@@ -91,8 +91,8 @@ class GeometryReader(torch.nn.Module):
 def make_base(
     output: Path,
     *,
-    scenes: int = 10_000,
-    steps: int = 1_800,
+    scenes: int = 6_000,
+    steps: int = 1_000,
     seed: int = 0,
     workers: int = 2,
     progress: Progress | None = None,

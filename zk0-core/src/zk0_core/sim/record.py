@@ -26,7 +26,7 @@ RECORDER_VERSION = 1
 """Raise this when recordings change; older ones in caches are then left alone."""
 
 _WHAT = "recording demonstrations"
-_WINDOW = 32  # attempts per worker, about 2.5 MB each
+_WINDOW = 16  # attempts per worker, about 2.5 MB each
 
 
 def recorded(
