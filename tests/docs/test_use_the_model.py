@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,14 +75,21 @@ def test_a_saved_model_is_scored_by_stock_lerobot(folder: Path) -> None:
     called(Path(sys.executable).parent / "lerobot-eval", *arguments, cwd=folder)
 
 
-def test_a_saved_model_opens_in_stock_lerobot(folder: Path) -> None:
-    code = [
-        block.text
-        for block in blocks(REPOSITORY / "README.md")
-        if block.language == "python" and not block.file
-    ]
+def test_a_moved_model_opens_in_stock_lerobot(folder: Path, tmp_path: Path) -> None:
+    original, moved = (
+        place / "outputs" / "demo" / "models" / "final" for place in (folder, tmp_path)
+    )
+    shutil.copytree(original, moved)
+    readme = list(blocks(REPOSITORY / "README.md"))
+    (repair,) = (c for block in readme for c in block.commands() if c.startswith("sed "))
+    called("bash", "-c", repair, cwd=moved)
+    (code,) = (block.text for block in readme if block.language == "python" and not block.file)
     check = "import sys; assert not any(name.startswith('zk0') for name in sys.modules)"
-    called(sys.executable, "-c", "\n".join([*code, check]), cwd=folder)
+    original.rename(original.with_name("away"))
+    try:
+        called(sys.executable, "-c", code + check, cwd=tmp_path)
+    finally:
+        original.with_name("away").rename(original)
 
 
 def test_every_file_of_a_run_is_described(folder: Path) -> None:

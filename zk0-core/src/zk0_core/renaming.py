@@ -1,5 +1,7 @@
 """A dataset under other feature names: what a client's `rename` map asks for."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -18,7 +20,9 @@ class RenamedDataset:
         cameras = {new: dataset.schema.cameras[old] for new, old in self._old.items()}
         self.schema = attrs.evolve(dataset.schema, cameras=cameras)
         self.uri = dataset.uri
-        self.fingerprint = dataset.fingerprint
+        # Caches are keyed by fingerprint and the new names, under which other pictures may lie.
+        names = json.dumps(sorted(self._old.items()))
+        self.fingerprint = hashlib.sha256(f"{dataset.fingerprint} {names}".encode()).hexdigest()
         self.episodes = dataset.episodes
         self.held_out = dataset.held_out
         self.state = dataset.state

@@ -221,8 +221,8 @@ Made by `zk0 sim make-base --scenes {report.scenes} --steps {report.steps} --see
 
 A vision-language model of SmolVLM's architecture, 2.4 million weights in float16, trained from
 nothing to tell where cube and gripper are: {report.steps:,} steps, each of {BATCH_SIZE} out of
-{report.scenes:,} random scenes of zk0's simulated arm, in {report.seconds / 60:.0f} minutes on one
-core, drawing included. The labels come from the simulator. No demonstration and no scene that is
+{report.scenes:,} random scenes of zk0's simulated arm; {report.seconds / 60:.0f} minutes in
+all, drawing included. The labels come from the simulator. No demonstration and no scene that is
 evaluated on was among them. It is no pretrained SmolVLM, and of no use with other cameras or
 robots. Its words keep the embeddings they were born with.
 
