@@ -39,10 +39,10 @@ def sim() -> None:
     help="Where the base goes; must be empty or missing.",
 )
 @click.option(
-    "--scenes", type=click.IntRange(100), default=10_000, show_default=True, help="Random scenes."
+    "--scenes", type=click.IntRange(100), default=6_000, show_default=True, help="Random scenes."
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=1_500, show_default=True, help="Training steps."
+    "--steps", type=click.IntRange(1), default=1_000, show_default=True, help="Training steps."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
