@@ -7,7 +7,7 @@ from zk0_core import Span
 from zk0_core.errors import UsageError
 from zk0_core.history import History
 from zk0_core.plan import RunPlan
-from zk0_core.schedules import Schedules, common_lr, lr_span, mu_span
+from zk0_core.schedules import Schedules, lr_span, mu_span
 
 
 class Times:
@@ -53,7 +53,7 @@ def test_each_takes_what_the_one_before_gave(plan: RunPlan) -> None:
 
 def test_a_boost_is_for_one_client(plan: RunPlan) -> None:
     chain = (Times(2), Times(1.5, only="slow"))
-    assert common_lr(plan, chain, 1, NOTHING).start == 2.0
+    assert lr_span(plan, chain, 1, NOTHING).start == 2.0
     assert lr_span(plan, chain, 1, NOTHING, "quick").start == 2.0
     assert lr_span(plan, chain, 1, NOTHING, "slow").start == 3.0
 

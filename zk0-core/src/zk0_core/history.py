@@ -110,14 +110,3 @@ class History:
 def to_line(record: RoundRecord) -> str:
     """Return `record` as one line of JSON."""
     return json.dumps(attrs.asdict(record), allow_nan=False)
-
-
-def from_line(line: str) -> RoundRecord:
-    """Return the record that `to_line` wrote."""
-    fields = json.loads(line)
-    clients = tuple(
-        ClientRecord(**{**entry, "lr_span": tuple(entry["lr_span"])})
-        for entry in fields.pop("clients")
-    )
-    refused = tuple(Refusal(**entry) for entry in fields.pop("refused"))
-    return RoundRecord(**fields, clients=clients, refused=refused)

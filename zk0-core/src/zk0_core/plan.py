@@ -56,7 +56,6 @@ class RunPlan:
     codec: PluginChoice
     loaders: tuple[PluginChoice, ...] = ()
     optimizer_state: str = "keep"
-    normalization: str = "pooled"
     fraction: float = 1.0
     min_updates: int = 1
     eval_every: int = 1

@@ -69,11 +69,6 @@ def lr_span(
     return span.clamped(min(plan.eta_min, high), high)
 
 
-def common_lr(plan: RunPlan, schedules: Sequence[Schedule], round: int, history: History) -> Span:
-    """Return the learning rate that all clients have in common, without any client's boost."""
-    return lr_span(plan, schedules, round, history)
-
-
 def mu_span(
     plan: RunPlan,
     schedules: Sequence[Schedule],

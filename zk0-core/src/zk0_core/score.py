@@ -2,10 +2,13 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zk0_core.errors import UsageError
 from zk0_core.plan import EvaluationPlan, PluginChoice, RunPlan
+
+if TYPE_CHECKING:
+    from zk0_core.wire.orders import Recipe
 
 
 def score(
@@ -36,7 +39,7 @@ def score(
     ref = read_facts(model)
     choice = PluginChoice("policy", "lerobot", {"path": str(model.absolute()), "cameras": ""})
     ref = attrs.evolve(ref, recipe=attrs.evolve(ref.recipe, policy=choice))
-    plan = _plan_of(ref.recipe.seed, choice, EvaluationPlan(dataset, evaluator), ref.recipe)
+    plan = _plan_of(ref.recipe, EvaluationPlan(dataset, evaluator))
     workers = Workers(default_count(), ref.recipe.threads)
     try:
         with TemporaryDirectory() as temporary:
@@ -46,15 +49,15 @@ def score(
     return dict(scores.datasets[0])
 
 
-def _plan_of(seed: int, policy: PluginChoice, evaluation: EvaluationPlan, recipe: Any) -> RunPlan:
+def _plan_of(recipe: "Recipe", evaluation: EvaluationPlan) -> RunPlan:
     """Return a plan of no rounds, since evaluators are shown the plan that they score."""
     return RunPlan(
         rounds=0,
         local_steps=0,
         batch_size=recipe.batch_size,
         lr=0.0,
-        seed=seed,
-        policy=policy,
+        seed=recipe.seed,
+        policy=recipe.policy,
         strategy=recipe.strategy,
         schedulers=(),
         mu_schedulers=(),

@@ -41,8 +41,3 @@ def first_not_finite(tensors: Mapping[str, np.ndarray]) -> str | None:
         if not np.isfinite(tensors[name]).all():
             return name
     return None
-
-
-def size(tensors: Mapping[str, np.ndarray]) -> int:
-    """Return the bytes that the tensors' values take."""
-    return sum(array.nbytes for array in tensors.values())

@@ -1,16 +1,22 @@
 """The policy's loss on held-out episodes, with the same noise and times at every evaluation."""
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from zk0_core.records import EvaluatorPlugin, NoOptions
 
 if TYPE_CHECKING:
-    from zk0_core.protocols import BatchSource, EvaluationRequest
+    import torch
+
+    from zk0_core.protocols import BatchSource, EvaluationRequest, Policy
     from zk0_core.server.model import ModelRef
 
 BATCH_SIZE = 64
 
-_sources: "dict[tuple[str, str], BatchSource]" = {}
+# By policy and dataset: a process keeps its policy and only swaps the parameters in it.
+_sources: "WeakKeyDictionary[torch.nn.Module, dict[str, tuple[BatchSource, int]]]" = (
+    WeakKeyDictionary()
+)
 
 
 class PolicyLoss:
@@ -25,20 +31,15 @@ class PolicyLoss:
 def _loss_on(item: "tuple[ModelRef, str]") -> dict[str, Any]:
     import torch
 
-    from zk0_core.data import evaluation_episodes
-    from zk0_core.parts import open_dataset
     from zk0_core.seeds import derive_seed
     from zk0_core.server.model import load_model
 
     model, uri = item
     policy = load_model(model)
-    dataset = open_dataset(uri)
-    episodes = evaluation_episodes(dataset)
-    key = dataset.fingerprint, policy.frozen_fingerprint()
-    if key not in _sources:
-        policy.check(dataset.schema, f"evaluation dataset {uri}")
-        _sources[key] = policy.source(dataset, [episode.index for episode in episodes])
-    source = _sources[key]
+    sources = _sources.setdefault(policy.module, {})
+    if uri not in sources:
+        sources[uri] = _held_out(policy, uri)
+    source, episodes = sources[uri]
     policy.module.eval()
     noise = torch.Generator(model.recipe.device).manual_seed(derive_seed(0, "evaluation"))
     total = 0.0
@@ -48,9 +49,20 @@ def _loss_on(item: "tuple[ModelRef, str]") -> dict[str, Any]:
             total += float(policy.loss(source.batch(indices), noise)) * len(indices)
     return {
         "policy_loss": total / len(source),
-        "episodes": len(episodes),
+        "episodes": episodes,
         "frames": len(source),
     }
+
+
+def _held_out(policy: "Policy", uri: str) -> "tuple[BatchSource, int]":
+    """Return the frames of the held-out episodes of `uri`, and how many episodes they are."""
+    from zk0_core.data import evaluation_episodes
+    from zk0_core.parts import open_dataset
+
+    dataset = open_dataset(uri)
+    episodes = evaluation_episodes(dataset)
+    policy.check(dataset.schema, f"evaluation dataset {uri}")
+    return policy.source(dataset, [episode.index for episode in episodes]), len(episodes)
 
 
 def build(options: NoOptions) -> PolicyLoss:

@@ -13,6 +13,7 @@ from zk0_core.client.trainer import shuffled_batches, train_locally
 from zk0_core.data import training_episodes
 from zk0_core.errors import DataError, WireError, Zk0Error
 from zk0_core.lerobot.stats import episode_sums
+from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import build_codec, build_objective, build_policy_family, open_dataset
 from zk0_core.plan import ClientPlan
 from zk0_core.protocols import BatchSource, Policy
@@ -132,18 +133,6 @@ class ClientSession:
 
     def _seed(self, purpose: str, order: RoundOrder) -> int:
         return derive_seed(order.recipe.seed, purpose, client=self._client.name, round=order.round)
-
-
-def to_numpy(params: dict[str, torch.nn.Parameter]) -> Tensors:
-    """Return copies of `params` as float32 arrays."""
-    return {name: param.detach().float().cpu().numpy().copy() for name, param in params.items()}
-
-
-def set_params(params: dict[str, torch.nn.Parameter], values: Tensors) -> None:
-    """Write `values` into `params`, name by name."""
-    with torch.no_grad():
-        for name, param in params.items():
-            param.copy_(torch.from_numpy(values[name]))
 
 
 def prefixed(group_name: str, tensors: Tensors) -> Tensors:

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from zk0_core.server.server import Server
 
 
-def run_ray(
-    server: "Server", clients: Sequence[ClientPlan], folder: Path, actors: int, gpus: float = 0.0
-) -> None:
+def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actors: int) -> None:
     """Run `server` with simulated clients on `actors` Ray actors.
 
     Raises:
@@ -39,6 +37,6 @@ def run_ray(
             num_supernodes=len(clients),
             backend_config={
                 "init_args": {"num_cpus": actors, "include_dashboard": False},
-                "client_resources": {"num_cpus": 1, "num_gpus": gpus},
+                "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
             },
         )

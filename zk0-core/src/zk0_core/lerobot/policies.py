@@ -17,6 +17,7 @@ from zk0_core.lerobot.frames import frame_memmap
 from zk0_core.lerobot.prefix_cache import Batch, obstacle
 from zk0_core.lerobot.prefix_source import prefix_source
 from zk0_core.lerobot.stats import lerobot_stats
+from zk0_core.parameters import set_params, to_numpy
 from zk0_core.tensors import Tensors, fingerprint
 
 if TYPE_CHECKING:
@@ -57,16 +58,11 @@ class LeRobotPolicy:
 
     def params(self) -> Tensors:
         """Return copies of the trainable parameters as float32 arrays."""
-        return {
-            name: param.detach().float().cpu().numpy().copy()
-            for name, param in self.trainable().items()
-        }
+        return to_numpy(self.trainable())
 
     def load_params(self, tensors: Tensors) -> None:
         """Write `tensors`, as `params` returns them, into the module."""
-        with torch.no_grad():
-            for name, param in self.trainable().items():
-                param.copy_(torch.from_numpy(tensors[name]))
+        set_params(self.trainable(), tensors)
 
     def frozen_fingerprint(self) -> str:
         """Return the SHA-256 of the frozen tensors and of the configuration, without paths.

@@ -1,11 +1,11 @@
 """Dataset addresses such as `local:/data/desk?eval_episodes=5&partition=0/4`."""
 
-import difflib
 from urllib.parse import unquote
 
 import attrs
 
 from zk0_core.errors import DataError
+from zk0_core.options import did_you_mean
 
 OPTIONS = ("eval_episodes", "partition")
 
@@ -38,11 +38,9 @@ class DatasetUri:
         for pair in query.split("&") if query else []:
             name, _, value = pair.partition("=")
             if name not in OPTIONS:
-                near = difflib.get_close_matches(name, OPTIONS, n=1)
-                guess = f"; did you mean {near[0]!r}?" if near else ""
                 raise DataError(
                     f"dataset {text!r}: unknown option {name!r}; "
-                    f"choose from {', '.join(OPTIONS)}{guess}"
+                    f"choose from {', '.join(OPTIONS)}{did_you_mean(name, OPTIONS)}"
                 )
             if name in values:
                 raise DataError(f"dataset {text!r}: option {name!r} is given twice; keep one")

@@ -10,6 +10,7 @@ import cattrs
 from zk0_core.data import DatasetSchema, Statistics, evaluation_episodes
 from zk0_core.errors import DataError
 from zk0_core.files import whole_file, write_json
+from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import build_policy_family, open_dataset
 from zk0_core.protocols import Policy
 from zk0_core.tensors import Tensors, fingerprint
@@ -49,8 +50,6 @@ def load_model(ref: ModelRef) -> Policy:
     """Return the policy of `ref`; a process keeps the last one and only swaps parameters."""
     from safetensors.numpy import load_file
 
-    from zk0_core.client.session import set_params
-
     kept = _loaded.get("policy")
     if kept is None or attrs.evolve(kept[0], params=None, params_hash="") != attrs.evolve(
         ref, params=None, params_hash=""
@@ -82,17 +81,14 @@ def start_model(ref: ModelRef, reports: Sequence[SchemaReport]) -> Start:
     Raises:
         DataError: if a client's schema lacks what the policy takes.
     """
-    from zk0_core.client.session import to_numpy
-
     policy = load_model(ref)
     for report in reports:
         policy.check(report.schema, f"client {report.client!r} ({report.dataset})")
     return Start(to_numpy(policy.trainable()), policy.frozen_fingerprint())
 
 
-def save_model(request: tuple[ModelRef, Path]) -> None:
-    """Write the model in LeRobot's own format to a folder."""
-    ref, folder = request
+def save_model(ref: ModelRef, folder: Path) -> None:
+    """Write the model in LeRobot's own format to `folder`."""
     load_model(ref).save(folder)
     facts = _converter.unstructure(attrs.evolve(ref, params=None, params_hash=""))
     write_json(folder / FACTS, facts)

@@ -97,11 +97,3 @@ def _metrics(record: RoundRecord) -> dict[str, Any]:
         "bytes_down": record.bytes_down,
         "seconds": record.seconds,
     }
-
-
-def read_history(path: Path) -> History:
-    """Return the history that a run wrote to its folder `path`."""
-    from zk0_core.history import from_line
-
-    lines = (path / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return History(tuple(from_line(line) for line in lines))

@@ -14,6 +14,7 @@ from zk0_core.server.admission import admit
 from zk0_core.server.exchange import Exchange, Reply
 from zk0_core.server.preflight import Roster
 from zk0_core.server.sampling import sample_clients
+from zk0_core.span import Span
 from zk0_core.tensors import Tensors
 from zk0_core.wire.orders import (
     TRAIN,
@@ -58,7 +59,8 @@ def run_round(
     plan, strategy = federation.plan, federation.strategy
     started = time.perf_counter()
     clients = sample_clients(federation.roster.names, plan.fraction, plan.seed, round)
-    orders = {client: make_order(federation, round, client, history) for client in clients}
+    common = federation.schedules.lr(round, history)
+    orders = {c: make_order(federation, round, c, history, common) for c in clients}
 
     strategy.begin(params, round)
     broadcast = pack(federation.codec.encode(params))
@@ -87,7 +89,7 @@ def run_round(
         clients=tuple(accepted),
         refused=tuple(refused),
         counted=counted,
-        lr=federation.schedules.lr(round, history).at(plan.local_steps - 1, plan.local_steps),
+        lr=common.at(plan.local_steps - 1, plan.local_steps),
         mu=federation.schedules.mu(round, history).at(plan.local_steps - 1, plan.local_steps),
         bytes_up=sum(client.bytes_up for client in accepted),
         bytes_down=sum(bytes_in(content) for content in contents.values()),
@@ -97,9 +99,10 @@ def run_round(
     return params, record
 
 
-def make_order(federation: Federation, round: int, client: str, history: History) -> RoundOrder:
-    """Return what `client` does in `round`: schedules are evaluated here and nowhere else."""
-    common = federation.schedules.lr(round, history)
+def make_order(
+    federation: Federation, round: int, client: str, history: History, common: Span
+) -> RoundOrder:
+    """Return what `client` does in `round`; `common` is the lr without any client's boost."""
     lr = federation.schedules.lr(round, history, client)
     return attrs.evolve(
         federation.template,

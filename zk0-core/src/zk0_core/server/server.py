@@ -53,14 +53,12 @@ class Server:
         federation = self._federation(exchange, roster, model, start)
 
         params = start.params
-        self._close_round(RoundRecord(round=0), params, model, reporters)
+        final = self._close_round(RoundRecord(round=0), params, model, reporters)
         for round in range(1, self.plan.rounds + 1):
             params, record = run_round(federation, round, params, self.history)
-            self._close_round(record, params, model, reporters)
+            final = self._close_round(record, params, model, reporters)
 
-        self.workers.submit(
-            0, save_model, (self._ref(model, params), self._folder.model(None))
-        ).result()
+        self.workers.submit(0, save_model, final, self._folder.model(None)).result()
         for reporter in reporters:
             reporter.finish(self.history)
 
@@ -114,8 +112,12 @@ class Server:
         params: Tensors,
         model: ModelRef,
         reporters: Sequence[Reporter],
-    ) -> None:
-        """Evaluate when it is time, record, save, and tell the reporters."""
+    ) -> ModelRef:
+        """Evaluate when it is time, record, save, and tell the reporters.
+
+        Returns:
+            The model after the round.
+        """
         started = time.perf_counter()
         round, last = record.round, record.round == self.plan.rounds
         ref = self._ref(model, params)
@@ -133,9 +135,10 @@ class Server:
         self.history = self.history.with_round(record)
         self._folder.write_round(self.history, len(model.schema.action))
         if self.plan.checkpoint_every and round and round % self.plan.checkpoint_every == 0:
-            self.workers.submit(0, save_model, (ref, self._folder.model(round))).result()
+            self.workers.submit(0, save_model, ref, self._folder.model(round)).result()
         for reporter in reporters:
             reporter.round(record, self.history)
+        return ref
 
     def _ref(self, model: ModelRef, params: Tensors) -> ModelRef:
         """Return the model with `params`, written where the workers find them."""

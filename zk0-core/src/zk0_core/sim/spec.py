@@ -5,13 +5,13 @@ left strip of the table. Every scene is drawn from one whole number, its seed; t
 never overlap, so that no demonstration, evaluation start or base scene can be another's.
 """
 
-import difflib
 from typing import NoReturn
 from urllib.parse import unquote
 
 import attrs
 
 from zk0_core.errors import DataError
+from zk0_core.options import did_you_mean
 
 Box = tuple[tuple[float, float], tuple[float, float]]
 """(x0, y0), (x1, y1) on the table in metres, seen from the arm's base: x ahead, y to the left."""
@@ -148,9 +148,8 @@ def _check_choice(kind: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _refuse_choice(uri: str, kind: str, value: str, choices: tuple[str, ...]) -> NoReturn:
     """Raise the error for an unknown `value`, with the nearest choice if one is near."""
-    near = difflib.get_close_matches(value, choices, n=1)
     where = f"dataset {uri!r}: " if uri else ""
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    guess = did_you_mean(value, choices)
     raise DataError(f"{where}unknown {kind} {value!r}; choose from {', '.join(choices)}{guess}")
 
 
