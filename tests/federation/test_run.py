@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -13,6 +15,7 @@ from zk0_core.preset import preset_settings
 from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
 from zk0_core.run import run
+from zk0_core.runfile import plan_to_json
 
 
 def small_plan(**changes: object) -> RunPlan:
@@ -94,6 +97,26 @@ def test_a_run_leaves_what_it_promises(reference: Path) -> None:
 
 def test_one_worker_gives_the_same_bytes_as_two(reference: Path, tmp_path: Path) -> None:
     again = run(small_plan(workers=1), tmp_path / "one").folder
+    assert model_hash(again) == model_hash(reference)
+    assert history_without_times(again) == history_without_times(reference)
+
+
+def test_ray_gives_the_same_bytes_as_local(reference: Path, tmp_path: Path) -> None:
+    # In a process of its own, since Ray leaves processes and sockets to be collected.
+    program = (
+        "import sys; from pathlib import Path; from zk0_core.run import run; "
+        "from zk0_core.runfile import plan_from_json; "
+        "run(plan_from_json(sys.stdin.read()), Path(sys.argv[1]))"
+    )
+    again = tmp_path / "ray"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(again)],
+        input=plan_to_json(small_plan(engine="ray")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     assert model_hash(again) == model_hash(reference)
     assert history_without_times(again) == history_without_times(reference)
 

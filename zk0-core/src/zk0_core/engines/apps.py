@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
-from loguru import logger
 
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan, RunPlan
@@ -60,7 +59,11 @@ def client_app(clients: Sequence[ClientPlan], folder: Path) -> ClientApp:
     """
     app = ClientApp()
 
+    # The logger is imported where it is used: Ray pickles these functions with what they refer to,
+    # and a logger that writes to a file cannot be pickled.
     def answer(message: Message, context: Context, work: Any) -> Message:
+        from loguru import logger
+
         client = clients[int(context.node_config["partition-id"])]
         with logger.contextualize(client=client.name):
             try:
@@ -81,6 +84,8 @@ def client_app(clients: Sequence[ClientPlan], folder: Path) -> ClientApp:
         return to_record(session_for(client, recipe, folder).schema_report())
 
     def train(client: ClientPlan, record: RecordDict) -> RecordDict:
+        from loguru import logger
+
         order = from_record(record, RoundOrder)
         logger.info("round {}: {} bytes received", order.round, bytes_in(record))
         encoded = tensors_from(record, "params", "the server")

@@ -15,6 +15,7 @@ from flwr.serverapp import Grid
 from zk0_core.wire.spool import read_record, write_record
 
 POLL_SECONDS = 0.02
+CONNECT_SECONDS = 60.0
 
 
 @attrs.frozen
@@ -33,9 +34,18 @@ class Exchange:
         self._grid = grid
         self._spool = spool
 
-    def nodes(self) -> list[int]:
-        """Return the nodes that are connected, in order of id."""
-        return sorted(self._grid.get_node_ids())
+    def nodes(self, expected: int) -> list[int]:
+        """Return the nodes that are connected, in order of id.
+
+        A simulation's nodes come up while the server already runs: `expected` of them are waited
+        for, CONNECT_SECONDS at most.
+        """
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while len(nodes := sorted(self._grid.get_node_ids())) < expected:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(POLL_SECONDS)
+        return nodes
 
     def ask(
         self, message_type: str, contents: Mapping[str, RecordDict], nodes: Mapping[str, int]

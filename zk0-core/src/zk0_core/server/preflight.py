@@ -33,16 +33,18 @@ class Roster:
         return [report.client for report in self.reports]
 
 
-def call_roll(exchange: Exchange, recipe: Recipe) -> Roster:
-    """Ask every connected node for its schema and sums.
+def call_roll(exchange: Exchange, recipe: Recipe, expected: int) -> Roster:
+    """Ask every connected node for its schema and sums, once `expected` are there.
 
     Raises:
         DataError: if a client's data cannot be used as asked; the text is the client's.
-        RoundError: if a client failed, or nobody is there.
+        RoundError: if a client failed, or not all are there.
     """
-    nodes = {str(node): node for node in exchange.nodes()}
-    if not nodes:
-        raise RoundError("no client is connected; start one with its dataset and try again")
+    nodes = {str(node): node for node in exchange.nodes(expected)}
+    if len(nodes) < expected:
+        raise RoundError(
+            f"{len(nodes)} of {expected} clients are connected; start the others and try again"
+        )
     question = to_record(recipe)
     reports: list[SchemaReport] = []
     by_name: dict[str, int] = {}

@@ -63,7 +63,7 @@ class Server:
             reporter.finish(self.history)
 
     def _preflight(self, exchange: Exchange) -> tuple[Roster, ModelRef, Start]:
-        roster = call_roll(exchange, recipe_of(self.plan))
+        roster = call_roll(exchange, recipe_of(self.plan), expected=len(self.plan.clients))
         check_alike(roster.reports)
         recorded = [
             evaluation.dataset
