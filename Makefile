@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 # Simulation and training use processes, not threads: more threads only fight for the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test lint format types layers check clean
+.PHONY: help setup demo test lint format types layers check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ layers: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
 check: lint types layers test ## everything that must pass before a change goes in
+
+bench: setup ## measure the server's memory with few and with many clients
+	@echo "bench: python benchmarks/memory.py"
+	@$(BIN)/python benchmarks/memory.py
 
 clean: ## remove the environment and what tools cached; recordings and outputs stay
 	@echo "clean: .venv .tools and the caches of pytest, ruff, mypy, import-linter, hypothesis"

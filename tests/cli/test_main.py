@@ -3,12 +3,17 @@ import importlib
 import click
 import pytest
 
-from zk0_cli import main, plugins, sim
+from zk0_cli import main, plan, plugins, sim
 from zk0_cli.main import zk0 as group
 
 
 def commands() -> list[tuple[str, str, str]]:
-    tables = (("", main.COMMANDS), ("plugins ", plugins.COMMANDS), ("sim ", sim.COMMANDS))
+    tables = (
+        ("", main.COMMANDS),
+        ("plan ", plan.COMMANDS),
+        ("plugins ", plugins.COMMANDS),
+        ("sim ", sim.COMMANDS),
+    )
     return [(f"{up}{name}", *entry) for up, table in tables for name, entry in table.items()]
 
 
@@ -46,7 +51,8 @@ def test_no_command_is_wrong_and_shows_help(zk0) -> None:
     [
         (
             "rum",
-            "Error: unknown command 'rum'; choose from run, eval, plugins, sim, doctor; "
+            "Error: unknown command 'rum'; choose from run, resume, plan, compare, eval, plugins, sim, "
+            "doctor; "
             "did you mean 'run'?; see zk0 --help\n",
         ),
         ("run --round 3", "Error: No such option '--round'"),

@@ -29,10 +29,14 @@ def test_list_of_one_kind_as_json(zk0) -> None:
 def test_show(zk0) -> None:
     shown = zk0("plugins", "show", "scheduler", "warm-restarts")
     assert shown.out.startswith("scheduler warm-restarts: Down to eta_min over a cycle")
-    assert "t_mult   whole number  2" in shown.out
-    options = json.loads(zk0("plugins", "show", "strategy", "fedprox", "--json").out)["options"]
-    assert [(option["name"], option["default"]) for option in options] == [("mu", "0.01")]
-    assert zk0("plugins", "show", "strategy", "fedavg").out.endswith("\nno options\n")
+    assert "\nfrom zk0-schedulers 0.1.0\n" in shown.out
+    assert "FLAG                 TYPE          DEFAULT  RANGE  MEANING" in shown.out
+    assert "--scheduler.t-mult   whole number  2        ≥ 1    How many" in shown.out
+    listed = json.loads(zk0("plugins", "show", "strategy", "fedprox", "--json").out)
+    (mu,) = (option for option in listed["options"] if option["name"] == "mu")
+    assert (mu["flag"], mu["default"], mu["range"]) == ("--strategy.mu", "0.01", "≥ 0")
+    assert (listed["distribution"], listed["version"]) == ("zk0-strategies", "0.1.0")
+    assert zk0("plugins", "show", "codec", "float32").out.endswith("\nno options\n")
 
 
 def test_show_unknown(zk0) -> None:
@@ -82,7 +86,8 @@ def test_bad_plugins_are_listed_with_the_reason_and_stop_only_who_needs_them(sit
     assert used.returncode == 2
     assert used.stderr == (
         "Error: strategy 'acme_bad' of acme-bad 1.0 is broken: ModuleNotFoundError: "
-        "No module named 'nothing_like_it' (from --strategy)\n"
+        "No module named 'nothing_like_it'; install the package that has it, or upgrade or "
+        "uninstall acme-bad (from --strategy)\n"
     )
     used = zk0("run", "--strategy", "acme_new", "--dry-run")
     assert "is unsupported: it states ZK0_API 2, this zk0 has 1" in used.stderr

@@ -128,7 +128,7 @@ def test_dry_run_prints_toml(zk0, run_file: str) -> None:
         ("--client s4:desk", "unknown loader 's4'; choose from "),
         ("--strategy.mu -1.0", "strategy.mu must be ≥ 0, got -1.0 (from --strategy.mu)"),
         ("--strategy.mu abc", "strategy.mu must be a number ≥ 0, got 'abc' (from --strategy.mu)"),
-        ("--strategy.nu 1", "strategy.nu is unknown; the choices are mu"),
+        ("--strategy.nu 1", "strategy.nu is unknown; the choices are personal, mu"),
         ("--strategy.mu", "--strategy.mu needs a value; write --strategy.mu VALUE"),
         ("--strategy.a.b.c 1", "--strategy.a.b.c names no option; write --strategy.OPTION or"),
         (

@@ -1,6 +1,7 @@
 """fedavg and fedprox against values worked out by hand and against autograd."""
 
 import numpy as np
+import pytest
 import torch
 
 from zk0_core.parts import build_objective, build_strategy
@@ -69,6 +70,22 @@ def test_proximal_term_agrees_with_autograd() -> None:
     torch.testing.assert_close(value, expected.detach(), rtol=1e-6, atol=1e-6)
     for param, gradient in zip(params.values(), gradients, strict=True):
         torch.testing.assert_close(param.grad, 1 + gradient, rtol=1e-6, atol=1e-6)
+
+
+def test_a_parameter_without_a_gradient_is_left_out_of_the_term() -> None:
+    unused, used = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(2))
+    term = build_objective(choice("fedprox", mu=0.5))
+    assert term is not None
+    term.start({"unused": unused, "used": used}, {})
+    with torch.no_grad():
+        used.add_(2.0)
+    used.grad = torch.zeros(2)
+    value = term.gradient(0.5)
+    # 0.5/2 · (2² + 2²), and 0.5 · 2 on each gradient.
+    assert value is not None
+    assert float(value) == pytest.approx(2.0)
+    assert used.grad.tolist() == [1.0, 1.0]
+    assert unused.grad is None
 
 
 def test_mu_of_zero_leaves_gradients_alone() -> None:

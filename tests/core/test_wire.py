@@ -20,6 +20,7 @@ from zk0_core.wire.orders import (
     RoundReport,
     from_record,
     pack,
+    pack_each,
     tensors_from,
     to_record,
 )
@@ -90,6 +91,14 @@ def test_a_missing_group_and_another_type_are_named() -> None:
         tensors_from(record, "update", "left")
     with pytest.raises(WireError, match="expected a RoundOrder, got a RoundReport"):
         from_record(record, RoundOrder)
+
+
+def test_tensors_that_are_one_object_are_packed_once() -> None:
+    shared = {"w": np.ones(2, np.float32)}
+    packed = pack_each({"left": shared, "right": shared, "new": {}})
+    assert packed["left"] is packed["right"]
+    assert packed["left"].hash == pack(shared).hash
+    assert packed["new"].hash == pack({}).hash
 
 
 def test_a_spooled_record_comes_back_whole(tmp_path: Path) -> None:

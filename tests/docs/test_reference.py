@@ -23,11 +23,11 @@ RUN_FILE = (DOCS / "run-file.md").read_text(encoding="utf-8")
 
 def test_every_hook_is_described() -> None:
     hooks = [name for name in vars(Zk0Specs) if name.startswith("zk0_")]
-    assert first_cells(DOCS / "plugins.md", "The kinds") == hooks
+    assert first_cells(DOCS / "plugins" / "index.md", "The kinds") == hooks
 
 
 def test_every_record_is_named() -> None:
-    text = (DOCS / "plugins.md").read_text()
+    text = (DOCS / "plugins" / "index.md").read_text()
     for kind in KINDS.values():
         assert f"`{kind.record.__name__}`" in text
 
@@ -35,7 +35,7 @@ def test_every_record_is_named() -> None:
 def test_every_plugin_that_comes_along_is_listed() -> None:
     ours = {"zk0-core", "zk0-strategies", "zk0-schedulers"}
     installed = [p.name for p in Registry.discover().plugins if p.distribution in ours]
-    assert sorted(first_cells(DOCS / "plugins.md", "What comes with zk0")) == sorted(installed)
+    assert sorted(first_cells(DOCS / "plugins" / "index.md", "What comes with zk0")) == sorted(installed)
 
 
 def test_every_option_of_a_sim_address_is_described() -> None:

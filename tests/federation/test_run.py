@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from zk0_core.engines.ray import gpu_share
 from zk0_core.errors import UsageError
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.preset import preset_settings
@@ -119,6 +120,34 @@ def test_ray_gives_the_same_bytes_as_local(reference: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert model_hash(again) == model_hash(reference)
     assert history_without_times(again) == history_without_times(reference)
+    for client in ("right", "mid-right"):
+        log = (again / "logs" / f"{client}.log").read_text().splitlines()
+        assert [line for line in log if f" {client}: round 2: loss " in line], log
+        assert all(f" {client}: " in line for line in log)
+
+
+@pytest.mark.parametrize(
+    ("actors", "gpus", "share"),
+    [
+        (4, 0, 0.0),
+        (2, 4, 1.0),
+        (4, 4, 1.0),
+        # Two on one of the GPUs: a share of 3/4 would leave no GPU with room for the fourth.
+        (4, 3, 0.5),
+        (3, 1, 0.3333),
+    ],
+)
+def test_actors_of_ray_share_the_gpus(actors: int, gpus: int, share: float) -> None:
+    assert gpu_share(actors, gpus) == share
+
+
+def test_ray_hands_out_gpus_itself(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        run(small_plan(engine="ray", device="cuda:1"), tmp_path / "run")
+    assert str(refused.value) == (
+        "device 'cuda:1' cannot be chosen with engine 'ray', which hands out GPUs itself; "
+        'write device = "cuda", or choose --engine local'
+    )
 
 
 def test_mu_of_zero_is_fedavg(tmp_path: Path) -> None:

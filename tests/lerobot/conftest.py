@@ -92,3 +92,9 @@ def policy(dataset, statistics):
     from zk0_core.lerobot.families import TinySmolVLAFamily
 
     return TinySmolVLAFamily().load(dataset.schema, statistics, seed=3, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def views(dataset) -> dict[str, np.ndarray]:
+    """The first picture of each camera, for two robots: (2, 96, 96, 3) uint8."""
+    return {camera: np.stack([next(dataset.frames(camera))] * 2) for camera in CAMERAS}

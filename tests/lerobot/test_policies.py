@@ -1,7 +1,3 @@
-import json
-import subprocess
-import sys
-
 import attrs
 import numpy as np
 import pytest
@@ -21,10 +17,6 @@ ALL = [0, 1, 2]
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def views(dataset) -> dict[str, np.ndarray]:
-    return {camera: np.stack([next(dataset.frames(camera))] * 2) for camera in (TOP, WRIST)}
 
 
 def test_flow_times_are_beta():
@@ -218,98 +210,12 @@ def test_check_names_both_sides(policy, dataset):
     policy.check(dataset.schema, "it")
 
 
-def test_act(policy, dataset):
+def test_act(policy, dataset, views):
     state = dataset.state[:2]
     tasks = [episode.task for episode in dataset.episodes[:2]]
-    actions = policy.act(views(dataset), state, tasks, generator())
+    actions = policy.act(views, state, tasks, generator())
     assert (actions.shape, actions.dtype) == ((2, 8, 6), np.float32)
-    np.testing.assert_array_equal(actions, policy.act(views(dataset), state, tasks, generator()))
-
-
-OPEN = """
-import json, sys, numpy as np, torch
-from lerobot.policies.factory import make_pre_post_processors
-from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-assert "zk0_core" not in sys.modules
-folder, given = sys.argv[1], np.load(sys.argv[2])
-policy = SmolVLAPolicy.from_pretrained(folder)
-pre, post = make_pre_post_processors(policy.config, pretrained_path=folder)
-batch = {name: torch.from_numpy(given[name]) for name in given.files if name.startswith("obs")}
-noise = torch.from_numpy(given["noise"])
-chunk = policy.predict_action_chunk(pre(batch | {"task": [str(given["task"])] * 2}), noise=noise)
-np.save(sys.argv[3], post(chunk[:, : policy.config.n_action_steps]).numpy())
-"""
-
-
-def test_stock_lerobot_opens_a_saved_policy_in_place_and_moved(policy, dataset, tmp_path):
-    task = dataset.episodes[0].task
-    pictures = views(dataset)
-    expected = policy.act(pictures, dataset.state[:2], [task, task], generator(7))
-    noise = torch.randn((2, 16, 8), generator=generator(7)).numpy()
-    observed = {
-        name: v.transpose(0, 3, 1, 2).astype(np.float32) / 255 for name, v in pictures.items()
-    }
-    observed["observation.state"] = dataset.state[:2]
-    np.savez(tmp_path / "given.npz", noise=noise, task=task, **observed)
-
-    saved = tmp_path / "run" / "final"
-    policy.save(saved)
-    policy.save(saved)  # once more over itself
-    vlm = json.loads((saved / "config.json").read_text())["vlm_model_name"]
-    assert vlm == str(saved / "vlm")
-    assert not list((saved / "vlm").glob("*.safetensors"))
-
-    def actions(folder):
-        run = subprocess.run(
-            [sys.executable, "-c", OPEN, folder, tmp_path / "given.npz", tmp_path / "out.npy"],
-            capture_output=True,
-            text=True,
-        )
-        assert run.returncode == 0, run.stderr[-2000:]
-        return np.load(tmp_path / "out.npy")
-
-    np.testing.assert_allclose(actions(saved), expected, rtol=1e-5, atol=1e-4)
-    moved = tmp_path / "elsewhere"
-    saved.rename(moved)
-    # The command that the README gives for a moved model.
-    subprocess.run(
-        """perl -pi -e 's|"[^"]*/vlm"|"$ENV{PWD}/vlm"|' config.json policy_preprocessor.json""",
-        shell=True,
-        cwd=moved,
-        check=True,
-    )
-    np.testing.assert_allclose(actions(moved), expected, rtol=1e-5, atol=1e-4)
-
-
-def test_lerobot_family_opens_it_wherever_it_is(policy, dataset, statistics, tmp_path):
-    policy.save(tmp_path / "here")
-    (tmp_path / "here").rename(tmp_path / "there")
-    family = LEROBOT.build(LEROBOT.options(path=str(tmp_path / "there")))
-    assert (family.default_lr, family.default_batch_size) == (1e-4, 64)
-    again = family.load(dataset.schema, statistics, seed=0, device="cpu")
-    assert fingerprint(again.params()) == fingerprint(policy.params())
-    assert again.frozen_fingerprint() == policy.frozen_fingerprint()
-
-
-def test_lerobot_family_with_fewer_cameras(policy, dataset, statistics, tmp_path):
-    policy.save(tmp_path / "model")
-    options = LEROBOT.options(path=str(tmp_path / "model"), cameras=WRIST)
-    one = LEROBOT.build(options).load(dataset.schema, statistics, seed=0, device="cpu")
-    one.check(attrs.evolve(dataset.schema, cameras={WRIST: (96, 96, 3)}), "it")
-    options = LEROBOT.options(path=str(tmp_path / "model"), cameras="observation.images.side")
-    with pytest.raises(UsageError, match=r"has no camera 'observation\.images\.side'; it has"):
-        LEROBOT.build(options).load(dataset.schema, statistics, seed=0, device="cpu")
-
-
-def test_lerobot_family_without_a_policy(dataset, statistics, tmp_path):
-    def load(path):
-        family = LEROBOT.build(LEROBOT.options(path=str(path)))
-        return family.load(dataset.schema, statistics, seed=0, device="cpu")
-
-    with pytest.raises(UsageError, match=r"config\.json is missing"):
-        load(tmp_path)
-    with pytest.raises(UsageError, match="neither a folder with a LeRobot policy nor a model"):
-        load("nobody/nothing")
+    np.testing.assert_array_equal(actions, policy.act(views, state, tasks, generator()))
 
 
 def test_chunk_must_hold_what_is_executed():
@@ -318,7 +224,7 @@ def test_chunk_must_hold_what_is_executed():
         TINY.build(options)
 
 
-def test_act_policy(dataset, statistics, tmp_path):
+def test_act_policy(dataset, statistics, views, tmp_path):
     from lerobot.configs import FeatureType, PolicyFeature
     from lerobot.policies.act.configuration_act import ACTConfig
     from lerobot.policies.act.modeling_act import ACTPolicy
@@ -353,7 +259,7 @@ def test_act_policy(dataset, statistics, tmp_path):
     # Dropout and the latent sample come from the generator too.
     assert policy.loss(batch, generator(1)).item() == first.item()
     assert policy.loss(batch, generator(2)).item() != first.item()
-    actions = policy.act({TOP: views(dataset)[TOP]}, dataset.state[:2], ["a", "b"], generator())
+    actions = policy.act({TOP: views[TOP]}, dataset.state[:2], ["a", "b"], generator())
     assert actions.shape == (2, 2, 6)
     policy.module.eval()
     assert np.isfinite(policy.loss(batch, generator(1)).item())

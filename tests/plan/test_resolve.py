@@ -22,7 +22,7 @@ def test_values_are_those_of_the_file_over_the_defaults(resolve) -> None:
     assert (plan.rounds, plan.lr, plan.batch_size) == (3, 1e-3, 8)
     assert (plan.local_steps, plan.seed, plan.engine) == (100, 42, "local")
     assert plan.strategy.name == "fedprox"
-    assert plan.strategy.options == {"mu": 0.02}
+    assert plan.strategy.options == {"personal": (), "mu": 0.02}
     assert plan.strategy.distribution == "zk0-strategies"
     assert plan.strategy.version == version("zk0-strategies")
     assert plan.policy.options["chunk_size"] == 16
@@ -91,7 +91,7 @@ def test_json_is_lossless(resolve) -> None:
         ('"smolvla-tiny"', '"smolvla"', "unknown policy 'smolvla'; choose from "),
         ("mu = 0.02", "mu = -1.0", "strategy.mu must be ≥ 0, got -1.0 (from run.toml)"),
         ("mu = 0.02", 'mu = "x"', "strategy.mu must be a number ≥ 0, got 'x' (from run.toml)"),
-        ("mu = 0.02", "nu = 0.02", "strategy.nu is unknown; the choices are mu"),
+        ("mu = 0.02", "nu = 0.02", "strategy.nu is unknown; the choices are personal, mu"),
         ("local:/data/right", "s4:/data/right", "unknown loader 's4'; choose from "),
         (
             "local:/data/right",
@@ -101,7 +101,8 @@ def test_json_is_lossless(resolve) -> None:
         (
             "local:/data/right",
             "/data/right",
-            "dataset '/data/right' of client 'right' is no address; write SCHEME:PLACE",
+            "dataset '/data/right' is no address; write SCHEME:PLACE such as local:/data/right or "
+            "sim:lift?region=left (from run.toml)",
         ),
         ("left-desk", "../up", "client name '../up' cannot be a file's name"),
         ("left-desk", "server", "and none of server, worker"),
@@ -200,3 +201,31 @@ def test_the_order_of_options_hides_nothing(resolve) -> None:
     more = EVALUATION.format("sim:lift?episodes=5&region=left", "policy-loss")
     text = refusal(resolve, change, more=more)
     assert "evaluate on 'sim:lift?episodes=5&region=left&split=eval'" in text
+
+
+def test_an_evaluation_may_rename_what_a_client_does(resolve) -> None:
+    more = EVALUATION.format("local:/data/test?eval_episodes=5", "policy-loss")
+    rename = {"observation.images.side": "observation.images.top"}
+    more += 'rename = { "observation.images.side" = "observation.images.top" }\n'
+    plan = resolve(more=more)
+    assert plan.evaluations[0].rename == rename
+    assert plan_from_json(plan_to_json(plan)) == plan
+
+
+def test_renaming_for_an_evaluator_without_recordings(resolve) -> None:
+    more = EVALUATION.format("sim:lift", "sim-success") + 'rename = { "a" = "b" }\n'
+    assert refusal(resolve, more=more) == (
+        "evaluator 'sim-success' reads no recordings, so there is nothing to rename; "
+        "leave out rename (from run.toml)"
+    )
+
+
+def test_joined_datasets_name_their_loaders(resolve) -> None:
+    plan = resolve(("local:/data/right", "local:/data/right + sim:lift?region=left"))
+    assert [loader.name for loader in plan.loaders] == ["local", "sim"]
+    assert plan.clients[1].name == "right-and-1-more"
+    text = refusal(resolve, ("local:/data/right", "local:/data/right + /data/more"))
+    assert text == (
+        "dataset '/data/more' is no address; write SCHEME:PLACE such as local:/data/more or "
+        "sim:lift?region=left (from client 'right-and-1-more')"
+    )

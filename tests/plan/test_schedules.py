@@ -5,7 +5,7 @@ import pytest
 
 from zk0_core import Span
 from zk0_core.errors import UsageError
-from zk0_core.history import History
+from zk0_core.history import History, RoundRecord
 from zk0_core.plan import RunPlan
 from zk0_core.schedules import Schedules, lr_span, mu_span
 
@@ -85,3 +85,107 @@ def test_schedules_of_a_plan(resolve) -> None:
     assert schedules.lr(2, NOTHING).start == pytest.approx((1e-3 + 5e-7) / 2)
     assert schedules.lr(2, NOTHING, "left-desk").lo == plan.eta_min
     assert schedules.mu(2, NOTHING) == Span.constant(0.02)
+
+
+CHAIN = """
+[[schedulers]]
+name = "warm-restarts"
+[[schedulers]]
+name = "trend"
+[[schedulers]]
+name = "adaptive-boost"
+[[mu_schedulers]]
+name = "decay"
+[[mu_schedulers]]
+name = "loss-spread"
+"""
+
+
+def test_a_chain_of_the_run_file_in_its_order(resolve) -> None:
+    plan = resolve(more=CHAIN)
+    assert [choice.name for choice in plan.schedulers] == [
+        "warm-restarts",
+        "trend",
+        "adaptive-boost",
+    ]
+    stalled = History(tuple(RoundRecord(round=r, policy_loss=1.0) for r in range(5)))
+    schedules = Schedules.of(plan)
+    # The fifth loss makes a stall, capped at 1 / 1.05 before round 20; round 5 of 15 begins at
+    # phase 4/15.
+    span = schedules.lr(5, stalled)
+    assert (span.hi, span.phase0, span.phase1) == (pytest.approx(1e-3 / 1.05), 4 / 15, 5 / 15)
+    # 0.02 · 0.98², and no lower than 0.001.
+    assert schedules.mu(3, NOTHING).start == pytest.approx(0.019208)
+    assert schedules.mu(1000, NOTHING).start == 0.001
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        (
+            '[[schedulers]]\nname = "warm-restarts"\nt_mult = 1.2\n',
+            "scheduler.t_mult must be a whole number ≥ 1, got 1.2; did you mean 1 or 2? "
+            "(from run.toml)",
+        ),
+        (
+            '[[schedulers]]\nname = "cosine"\neta_min = 2e-3\n',
+            "scheduler.eta_min must be ≤ lr, got 0.002 with lr 0.001 (from run.toml)",
+        ),
+        (
+            '[[schedulers]]\nname = "trend"\n[[schedulers]]\nname = "reduce-on-plateau"\n'
+            "eta_min = 0.5\n",
+            "scheduler.reduce-on-plateau.eta_min must be ≤ lr, got 0.5 with lr 0.001 "
+            "(from run.toml)",
+        ),
+        (
+            '[[schedulers]]\nname = "trend"\n[[schedulers]]\nname = "trend"\n',
+            "scheduler 'trend' is chosen twice; keep one (from run.toml)",
+        ),
+        (
+            '[[mu_schedulers]]\nname = "decay"\n[[mu_schedulers]]\nname = "decay"\n',
+            "mu-scheduler 'decay' is chosen twice; keep one (from run.toml)",
+        ),
+        (
+            '[[schedulers]]\nname = "adaptive-boost"\nboost = 2\n',
+            "scheduler.boost is unknown; the choices are high_loss_multiplier, lr_boost_factor "
+            "(from run.toml)",
+        ),
+        (
+            '[[mu_schedulers]]\nname = "loss-spread"\nmu_mim = 0.1\n',
+            "mu-scheduler.mu_mim is unknown; the choices are loss_std_threshold, "
+            "mu_adjust_factor, mu_min; did you mean 'mu-scheduler.mu_min'? (from run.toml)",
+        ),
+    ],
+)
+def test_what_is_refused(resolve, more: str, error: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        resolve(more=more)
+    assert str(refused.value) == error
+
+
+def test_an_lr_scheduler_is_no_mu_scheduler(resolve) -> None:
+    with pytest.raises(UsageError) as refused:
+        resolve(more='[[mu_schedulers]]\nname = "trend"\n')
+    assert str(refused.value).startswith(
+        "unknown mu-scheduler 'trend'; choose from constant, decay, loss-spread"
+    )
+    assert str(refused.value).endswith(" (from run.toml)")
+
+
+def test_a_default_above_lr_is_refused_too(resolve) -> None:
+    with pytest.raises(UsageError) as refused:
+        resolve(("lr = 1e-3", "lr = 1e-8\neta_min = 0.0"), more='[[schedulers]]\nname = "cosine"\n')
+    assert str(refused.value) == "scheduler.eta_min must be ≤ lr, got 5e-07 with lr 1e-08"
+
+
+def test_a_mu_scheduler_needs_a_strategy_with_mu(resolve) -> None:
+    with pytest.raises(UsageError) as refused:
+        resolve(
+            ('name = "fedprox"\nmu = 0.02', 'name = "fedavg"'),
+            more='[[mu_schedulers]]\nname = "decay"\n',
+        )
+    assert str(refused.value).startswith(
+        "mu-scheduler 'decay' cannot be used with strategy 'fedavg', which has no mu; leave it "
+        "out, or choose a strategy that has one: "
+    )
+    assert "fedprox" in str(refused.value)

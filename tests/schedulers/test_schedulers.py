@@ -92,3 +92,23 @@ def test_options_out_of_range(options: dict[str, float], text: str) -> None:
     with pytest.raises(PluginError) as refused:
         restarts(**options)
     assert str(refused.value) == text
+
+
+@pytest.mark.parametrize(("t_0", "t_mult", "rounds"), [(15, 2, 106), (4, 1, 20), (3, 3, 39)])
+def test_warm_restarts_as_torch_has_them_at_every_local_step(
+    t_0: int, t_mult: int, rounds: int
+) -> None:
+    import torch
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, T_0=t_0, T_mult=t_mult, eta_min=5e-7
+    )
+    optimizer.step()  # torch warns unless one comes first
+    schedule, steps = restarts(t_0=t_0, t_mult=t_mult, eta_min=5e-7), 20
+    for round in range(1, rounds + 1):
+        span = schedule.value(round, BASE, NOTHING)
+        for step in range(steps):
+            theirs.step(round - 1 + step / steps)
+            expected = optimizer.param_groups[0]["lr"]
+            assert abs(span.at(step, steps) - expected) < 1e-12, (round, step)

@@ -20,7 +20,10 @@ print(" ".join({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-@pytest.mark.parametrize("command", ["--help", "run --help", "plugins list", "plugins list --json"])
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "run --help", "plugins list", "plugins list --json", "plugins test --help"],
+)
 def test_imports_nothing_heavy(command: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", PROBE, *command.split()], capture_output=True, text=True, check=False
@@ -28,6 +31,17 @@ def test_imports_nothing_heavy(command: str) -> None:
     assert result.returncode == 0, result.stderr
     imported = set(result.stdout.splitlines()[-1].split())
     assert not imported & HEAVY
+
+
+@pytest.mark.parametrize("policy", ["smolvla-tiny", "lerobot --policy.path=nowhere"])
+def test_a_plan_is_made_without_what_only_training_needs(policy: str) -> None:
+    """Defaults of the policy are asked for, since no flag gives lr."""
+    command = f"run --dry-run --policy {policy}"
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE, *command.split()], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert not set(result.stdout.splitlines()[-1].split()) & HEAVY
 
 
 def test_public_interface_imports_nothing_heavy() -> None:

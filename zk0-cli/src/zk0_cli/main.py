@@ -10,6 +10,12 @@ from zk0_cli.lazy import LazyGroup
 
 COMMANDS = {
     "run": ("zk0_cli.run:run", "One federated run; the embedded default without arguments."),
+    "resume": ("zk0_cli.resume:resume", "Go on with a run that was stopped or crashed."),
+    "plan": ("zk0_cli.plan:plan", "What is planned, before anything runs."),
+    "compare": (
+        "zk0_cli.compare:compare",
+        "Federated, centralized and each client alone, side by side.",
+    ),
     "eval": ("zk0_cli.evaluate:evaluate", "Score a saved model."),
     "plugins": ("zk0_cli.plugins:plugins", "What is installed, and with which options."),
     "sim": ("zk0_cli.sim:sim", "The embedded simulator's base and demonstrations."),

@@ -1,5 +1,6 @@
 """`zk0 plugins`: what is installed, and with which options."""
 
+import importlib.metadata
 from typing import Any
 
 import attrs
@@ -13,6 +14,11 @@ from zk0_core.registry import KINDS, Plugin, Registry
 COMMANDS = {
     "list": ("zk0_cli.plugins:list_plugins", "What is installed, with status."),
     "show": ("zk0_cli.plugins:show", "One plugin's options."),
+    "new": ("zk0_cli.plugins_new:new", "A new plugin from the template."),
+    "test": (
+        "zk0_cli.plugins_test:test_plugins",
+        "The contract of its kind, checked on a plugin.",
+    ),
 }
 
 
@@ -72,16 +78,38 @@ def show(kind: str, name: str, as_json: bool) -> None:
     """
     plugin = Registry.discover().find(kind, name)
     assert plugin.record is not None
-    options = describe(plugin.record.options)
+    options = [
+        {"flag": _flag(kind, option.name), **attrs.asdict(option)}
+        for option in describe(plugin.record.options)
+    ]
+    link = _documentation(plugin.distribution)
     if as_json:
-        echo_json({**_fields(plugin), "options": [attrs.asdict(option) for option in options]})
+        echo_json({**_fields(plugin), "documentation": link or None, "options": options})
         return
-    click.echo(f"{kind} {name}: {plugin.summary}\nfrom {plugin.source}\n")
+    click.echo(f"{kind} {name}: {plugin.summary}\nfrom {plugin.source}{link and f', {link}'}\n")
     if not options:
         click.echo("no options")
         return
-    rows = [(o.name, o.type, o.default, o.range, o.help) for o in options]
-    echo_table(("option", "type", "default", "range", "meaning"), rows)
+    columns = ("flag", "type", "default", "range", "help")
+    rows = [tuple(option[column] for column in columns) for option in options]
+    echo_table(("flag", "type", "default", "range", "meaning"), rows)
+
+
+def _flag(kind: str, option: str) -> str:
+    """Return the flag that sets an option; its name where there are no flags, as for loaders."""
+    from zk0_cli.plugin_flags import FIELDS
+
+    return f"--{kind}.{option.replace('_', '-')}" if kind in FIELDS else option
+
+
+def _documentation(distribution: str) -> str:
+    """Return the address of a distribution's documentation, or else of its home; empty for none."""
+    pairs = importlib.metadata.metadata(distribution).get_all("Project-URL") or []
+    links = {}
+    for pair in pairs:
+        label, _, link = pair.partition(",")
+        links[label.strip().lower()] = link.strip()
+    return links.get("documentation") or links.get("homepage") or links.get("repository") or ""
 
 
 def _fields(plugin: Plugin) -> dict[str, Any]:

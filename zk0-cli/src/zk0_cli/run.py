@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
+from zk0_cli.curves import check_plot_path, echo_picture, planned_curves, plot_curves
 from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags, write_plugin_help
 from zk0_cli.progress import EchoProgress
@@ -23,6 +24,9 @@ from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
 from zk0_core.runfile import plan_to_json, plan_to_toml
 from zk0_core.settings import RunValues
+
+if TYPE_CHECKING:
+    from zk0_core.run import RunResult
 
 _VALUES = [field.name for field in attrs.fields(RunValues)]
 
@@ -104,6 +108,12 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Where the run goes; must be empty or missing.  [default: outputs/TIME-STRATEGY]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="With --dry-run: also draw lr and mu of the planned rounds, as zk0 plan preview does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or the result as JSON.")
 @click.option(
     "--help", "show_help", is_flag=True, help="Show this, with the chosen plugins' options."
@@ -114,6 +124,7 @@ def run(
     /,
     output: Path | None,
     dry_run: bool,
+    plot: Path | None,
     as_json: bool,
     show_help: bool,
     **flags: Any,
@@ -123,19 +134,41 @@ def run(
     RUNFILE is TOML, or a pyproject.toml with a table [tool.zk0]. Options of plugins are flags
     too: --strategy.mu 0.05, or --scheduler.warm-restarts.t-0 10 where several are chosen.
     """
-    values = {name: flags.pop(name) for name in _VALUES}
-    given = {name: text for name, text in values.items() if text is not None}
-    asked = RunFlags(values=given, **flags)
+    asked = run_flags(flags)
     if show_help:
-        _echo_help(ctx, asked)
+        echo_help(ctx, asked)
         return
-    settings = run_settings(asked)
-    registry = Registry.discover(settings.disabled)
-    plan = resolve_plan(with_plugin_flags(settings, ctx.obj, registry), registry)
+    if plot is not None and not dry_run:
+        raise UsageError(
+            f"--plot {plot} goes with --dry-run; add it, or draw with "
+            f"zk0 plan preview --plot {plot}"
+        )
+    if plot is not None:
+        check_plot_path(plot)
+    plan = resolved(ctx, asked)
     if dry_run:
+        if plot is not None:
+            # The plan alone goes to stdout.
+            curves = planned_curves(plan)
+            plot_curves(curves, plot)
+            echo_picture(curves, plot, err=True)
         click.echo(plan_to_json(plan) if as_json else plan_to_toml(plan), nl=as_json)
         return
     _carry_out(plan, output or _default_output(plan), as_json)
+
+
+def run_flags(parameters: dict[str, Any]) -> RunFlags:
+    """Return those of a command's `parameters` that choose what is run."""
+    values = {name: parameters.pop(name) for name in _VALUES}
+    given = {name: text for name, text in values.items() if text is not None}
+    return RunFlags(values=given, **parameters)
+
+
+def resolved(ctx: click.Context, asked: RunFlags) -> RunPlan:
+    """Return the plan that flags ask for, those of plugins in `ctx.obj` included."""
+    settings = run_settings(asked)
+    registry = Registry.discover(settings.disabled)
+    return resolve_plan(with_plugin_flags(settings, ctx.obj, registry), registry)
 
 
 def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
@@ -145,9 +178,18 @@ def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
     from zk0_core import run as core
 
     # What reporters print is no JSON.
-    stdout = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
-    with stdout:
+    with quiet_stdout(as_json):
         result = core.run(plan, folder, EchoProgress())
+    echo_result(result, as_json)
+
+
+def quiet_stdout(as_json: bool) -> contextlib.AbstractContextManager[object]:
+    """Return a context in which what is printed goes to stderr, where stdout is for JSON."""
+    return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+
+
+def echo_result(result: "RunResult", as_json: bool) -> None:
+    """Print how a run ended and where its output is."""
     last = result.history.rounds[-1]
     if as_json:
         echo_json(
@@ -158,8 +200,8 @@ def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
                 "success_rate": last.success_rate,
             }
         )
-    else:
-        click.echo(f"output: {result.folder}")
+        return
+    click.echo(f"output: {result.folder}")
 
 
 def check_device(device: str) -> None:
@@ -188,7 +230,7 @@ def _default_output(plan: RunPlan) -> Path:
     return folder
 
 
-def _echo_help(ctx: click.Context, flags: RunFlags) -> None:
+def echo_help(ctx: click.Context, flags: RunFlags) -> None:
     """Print the help; where the flags are wrong, say so at its end."""
     click.echo(ctx.get_help())
     formatter = ctx.make_formatter()

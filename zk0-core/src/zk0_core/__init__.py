@@ -27,6 +27,7 @@ from zk0_core.records import (
     NoOptions,
     PolicyPlugin,
     ReporterPlugin,
+    StrategyOptions,
     StrategyPlugin,
 )
 from zk0_core.span import Span
@@ -56,6 +57,7 @@ __all__ = [
     "Schedule",
     "Span",
     "Strategy",
+    "StrategyOptions",
     "StrategyPlugin",
     "Update",
     "UsageError",

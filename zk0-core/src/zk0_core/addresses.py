@@ -1,121 +1,143 @@
-"""Dataset addresses as plans see them: scheme, client names made from them, overlaps.
+"""Dataset addresses: `SCHEME:PLACE?option=value&option=value`, and several joined by " + ".
 
-What an address means in full is its loader's business.
+The one place that takes addresses apart. What place and options mean is their loader's business.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+from urllib.parse import unquote
 
-from zk0_core.errors import UsageError
-from zk0_core.settings import ClientSetting
+import attrs
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""What a client may be called: its name becomes the name of files and folders."""
+from zk0_core.errors import DataError, UsageError
+from zk0_core.options import did_you_mean
+from zk0_core.plan import ClientPlan
 
-RESERVED = ("server", "worker")
-"""Names that log files have already."""
+JOIN = " + "
+"""Stands between the addresses of datasets that are to be one; a path writes it `%20+%20`."""
 
 HELD_OUT = "eval_episodes"
 """Option of an address: how many episodes, the last ones, are held out of training."""
 
 
-def scheme_of(uri: str, who: str, schemes: Sequence[str]) -> str:
-    """Return the scheme of the address `uri` that `who` uses.
+@attrs.frozen
+class Address:
+    """One address taken apart; `%20` and the like are decoded."""
 
-    Raises:
-        UsageError: if it has none.
-    """
-    scheme, colon, rest = uri.partition(":")
-    if colon and scheme and rest:
-        return scheme
-    raise UsageError(
-        f"dataset '{uri}' of {who} is no address; write SCHEME:PLACE such as local:{uri or '/data'}"
-        f" or sim:lift?region=left; the schemes are {', '.join(schemes)}"
-    )
+    text: str
+    """As the user wrote it."""
+    scheme: str
+    place: str
+    options: Mapping[str, str]
 
+    @classmethod
+    def parse(
+        cls, text: str, accepted: Sequence[str] | None = None, *, source: str = ""
+    ) -> "Address":
+        """Take `text` apart.
 
-def options_of(uri: str) -> tuple[str, dict[str, str]]:
-    """Return an address without its options, and its options."""
-    place, _, query = uri.partition("?")
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    return place, {name: value for name, _, value in pairs}
+        Args:
+            text: The address of one dataset.
+            accepted: The options that its loader knows; None to let any pass.
+            source: Who supplied it, for errors, such as "run.toml".
 
+        Raises:
+            DataError: if it has no scheme or place, or an option that is unknown, empty or twice
+                there.
+        """
 
-def with_option(uri: str, name: str, value: str) -> str:
-    """Return the address with the option `name` set to `value`."""
-    place, options = options_of(uri)
-    query = "&".join(f"{key}={text}" for key, text in {**options, name: value}.items())
-    return f"{place}?{query}"
+        def refuse(problem: str) -> NoReturn:
+            raise DataError(f"dataset '{text}' {problem}{f' (from {source})' if source else ''}")
 
+        if JOIN in text:
+            refuse(f"is several, joined by '{JOIN}'; name one of them")
+        scheme, _, rest = text.partition(":")
+        place, _, query = rest.partition("?")
+        if not scheme or not place:
+            example = f"local:{text}" if text and ":" not in text else "local:/data/desk"
+            refuse(f"is no address; write SCHEME:PLACE such as {example} or sim:lift?region=left")
+        options: dict[str, str] = {}
+        for name, value in _pairs(query):
+            if accepted is not None and name not in accepted:
+                refuse(
+                    f"has an unknown option '{name}'; choose from {', '.join(accepted)}"
+                    f"{did_you_mean(name, accepted)}"
+                )
+            if not value:
+                refuse(f"gives option '{name}' no value; write {name}=VALUE")
+            if name in options:
+                refuse(f"gives option '{name}' twice; keep one")
+            options[name] = unquote(value)
+        return cls(text, scheme, unquote(place), options)
 
-def client_names(clients: Sequence[ClientSetting]) -> list[str]:
-    """Return a name for each client: the given one, or one made from its address, numbered.
+    def whole_number(self, option: str) -> int:
+        """Return the value of `option`; 0 where it is not given.
 
-    Raises:
-        UsageError: if a given name is taken twice, or is no name for a folder.
-    """
-    given = [client.name for client in clients if client.name]
-    for name in given:
-        if not NAME.fullmatch(name) or name.lower() in RESERVED:
-            raise UsageError(
-                f"client name '{name}' cannot be a file's name; use letters, digits, '-', '_' and "
-                f"'.', and none of {', '.join(RESERVED)}"
+        Raises:
+            DataError: if it is no whole number.
+        """
+        value = self.options.get(option, "0")
+        digits = value.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()):
+            raise DataError(
+                f"dataset '{self.text}': {option}={value} is not a whole number; write {option}=10"
             )
-        # Without regard to case, since some file systems have none.
-        if len([other for other in given if other.lower() == name.lower()]) > 1:
-            datasets = " and ".join(c.dataset for c in clients if c.name.lower() == name.lower())
-            raise UsageError(f"two clients have the name '{name}': {datasets}; rename one")
-    taken = {name.lower() for name in (*given, *RESERVED)}
-    names = []
-    for client in clients:
-        name = client.name or _numbered(name_from(client.dataset), taken)
-        taken.add(name.lower())
-        names.append(name)
-    return names
+        return int(value)
 
 
-def name_from(uri: str) -> str:
-    """Return a client name for the dataset at `uri`: the last part of its path, or its region."""
-    place, options = options_of(uri)
-    path = place.rpartition(":")[2].partition("@")[0].rstrip("/")
-    name = options.get("region") or path.rsplit("/", 1)[-1]
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
-    return name or "client"
+def split_joined(text: str) -> list[str]:
+    """Return the addresses that `text` joins; itself alone where it joins none."""
+    return [part.strip() for part in text.split(JOIN)]
 
 
-def check_disjoint(dataset: str, clients: Sequence[ClientSetting]) -> None:
+def with_option(text: str, name: str, value: str) -> str:
+    """Return the address with the option `name` set to `value`, in every part of it."""
+
+    def changed(part: str) -> str:
+        place, _, query = part.partition("?")
+        options = {**dict(_pairs(query)), name: value}
+        return f"{place}?{'&'.join(f'{key}={text}' for key, text in options.items())}"
+
+    return JOIN.join(map(changed, split_joined(text)))
+
+
+def check_disjoint(dataset: str, clients: Sequence[ClientPlan]) -> None:
     """Raise UsageError if a client trains on the evaluation dataset `dataset`.
 
     One address may serve both when both hold the same episodes out of training. Datasets that
     are alike under different addresses are found by preflight, which sees their episodes.
     """
     for client in clients:
-        if _key(client.dataset) != _key(dataset):
-            continue
-        held_out = options_of(dataset)[1].get(HELD_OUT, "0")
-        if held_out in ("", "0") or held_out != options_of(client.dataset)[1].get(HELD_OUT):
-            name = client.name or name_from(dataset)
-            if dataset.startswith("sim:"):
-                fix = f"evaluate on '{with_option(dataset, 'split', 'eval')}'"
-            else:
-                fix = f"write '{with_option(dataset, HELD_OUT, '5')}' in both places"
-            raise UsageError(
-                f"dataset '{dataset}' is used for training (client '{name}') and for evaluation; "
-                f"use another one, or {fix}"
-            )
+        for used in split_joined(client.dataset):
+            for scored in split_joined(dataset):
+                if _trains_on(Address.parse(used), Address.parse(scored)):
+                    raise UsageError(
+                        f"dataset '{scored}' is used for training (client '{client.name}') and for "
+                        f"evaluation; use another one, or {_remedy(scored)}"
+                    )
 
 
-def _numbered(name: str, taken: set[str]) -> str:
-    if name.lower() not in taken:
-        return name
-    number = 2
-    while f"{name}-{number}".lower() in taken:
-        number += 1
-    return f"{name}-{number}"
+def _trains_on(used: Address, scored: Address) -> bool:
+    """Whether who trains on `used` has seen what is held out of `scored`, as far as texts tell."""
+    if _episodes(used) != _episodes(scored):
+        return False
+    held_out = scored.whole_number(HELD_OUT)
+    return held_out == 0 or held_out != used.whole_number(HELD_OUT)
 
 
-def _key(uri: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _episodes(address: Address) -> tuple[str, str, dict[str, str]]:
     """Return what two addresses of the same episodes have in common."""
-    place, options = options_of(uri)
-    options.pop(HELD_OUT, None)
-    return place.rstrip("/"), tuple(sorted(options.items()))
+    options = {name: value for name, value in address.options.items() if name != HELD_OUT}
+    return address.scheme, address.place.rstrip("/"), options
+
+
+def _remedy(scored: str) -> str:
+    if scored.startswith("sim:"):
+        return f"evaluate on '{with_option(scored, 'split', 'eval')}'"
+    return f"write '{with_option(scored, HELD_OUT, '5')}' in both places"
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Return names and values of `query`, as written."""
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    return [(name, value) for name, _, value in pairs]

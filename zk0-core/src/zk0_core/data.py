@@ -47,6 +47,7 @@ class RobotDataset(Protocol):
     fingerprint: str
     """Hash of the content; caches made from the dataset are keyed by it."""
     episodes: Sequence[Episode]
+    """Their frames may lie in any order, and frames may be there that belong to none."""
     held_out: int
     """How many episodes, the last ones, are for evaluation only."""
     state: np.ndarray  # (N, S) float32

@@ -32,6 +32,8 @@ class ClientRecord:
     seconds: float
     seconds_data: float
     seconds_compute: float
+    start_loss: float | None = None
+    """Loss before training; None unless the strategy asks for it."""
 
 
 @attrs.frozen
@@ -110,3 +112,13 @@ class History:
 def to_line(record: RoundRecord) -> str:
     """Return `record` as one line of JSON."""
     return json.dumps(attrs.asdict(record), allow_nan=False)
+
+
+def from_line(line: str) -> RoundRecord:
+    """Return the record that `to_line` wrote."""
+    fields = json.loads(line)
+    clients = [{**entry, "lr_span": tuple(entry["lr_span"])} for entry in fields["clients"]]
+    fields["clients"] = tuple(ClientRecord(**entry) for entry in clients)
+    fields["refused"] = tuple(Refusal(**entry) for entry in fields["refused"])
+    fields["datasets"] = tuple(fields["datasets"])
+    return RoundRecord(**fields)

@@ -1,5 +1,6 @@
 """Log files: one for the server and one per client."""
 
+import functools
 from pathlib import Path
 
 from loguru import logger
@@ -14,9 +15,11 @@ def log_server(folder: Path) -> None:
     logger.add(folder / "server.log", format=FORMAT, level="INFO")
 
 
+@functools.cache
 def log_clients(folder: Path) -> None:
     """Send what this process logs to one file per client, by the name in the log's context.
 
+    Called again with the same folder, it does nothing.
     Several processes may append to one file: each line is written with one call.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,8 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from zk0_core.data import Progress, RobotDataset
 from zk0_core.plan import PluginChoice
 from zk0_core.protocols import (
     Codec,
@@ -16,8 +15,12 @@ from zk0_core.protocols import (
     Schedule,
     Strategy,
 )
-from zk0_core.records import EvaluatorPlugin, PluginRecord, StrategyPlugin
-from zk0_core.registry import Registry
+from zk0_core.records import EvaluatorPlugin, StrategyPlugin
+from zk0_core.registry import Plugin, Registry
+
+# Commands that only show a plan build schedules by this module, and must not wait for NumPy.
+if TYPE_CHECKING:
+    from zk0_core.data import Progress, RobotDataset
 
 
 @functools.cache
@@ -26,16 +29,19 @@ def installed() -> Registry:
     return Registry.discover()
 
 
-def _record(choice: PluginChoice) -> tuple[PluginRecord, Any]:
+def _found(choice: PluginChoice) -> tuple[Plugin, Any]:
+    """Return the plugin that is chosen, and its options object."""
     from zk0_core.options import structure_options
 
-    record = installed().get(choice.kind, choice.name, choice.distribution)
-    return record, structure_options(record.options, choice.options, path=choice.kind)
+    plugin = installed().find(choice.kind, choice.name, choice.distribution)
+    assert plugin.record is not None
+    options: object = structure_options(plugin.record.options, choice.options, path=choice.kind)
+    return plugin, options
 
 
 def _build(choice: PluginChoice) -> Any:
-    record, options = _record(choice)
-    return record.build(options)
+    plugin, options = _found(choice)
+    return plugin.build(options)
 
 
 def build_strategy(choice: PluginChoice) -> Strategy:
@@ -43,11 +49,16 @@ def build_strategy(choice: PluginChoice) -> Strategy:
     return cast(Strategy, _build(choice))
 
 
+def strategy_record(choice: PluginChoice) -> StrategyPlugin:
+    """Return the record of a strategy."""
+    return cast(StrategyPlugin, _found(choice)[0].record)
+
+
 def build_objective(choice: PluginChoice) -> Objective | None:
     """Return the client half of a strategy; None when it has none."""
-    record, options = _record(choice)
-    build = cast(StrategyPlugin, record).build_objective
-    return build(options) if build else None
+    plugin, options = _found(choice)
+    half = cast(StrategyPlugin, plugin.record).build_objective
+    return cast(Objective, plugin.build(options, "build_objective")) if half else None
 
 
 def build_schedule(choice: PluginChoice) -> Schedule:
@@ -72,7 +83,7 @@ def build_evaluator(choice: PluginChoice) -> Evaluator:
 
 def reads_episodes(choice: PluginChoice) -> bool:
     """Return whether an evaluator reads recorded episodes of its dataset."""
-    return cast(EvaluatorPlugin, _record(choice)[0]).reads_episodes
+    return cast(EvaluatorPlugin, _found(choice)[0].record).reads_episodes
 
 
 def build_reporter(choice: PluginChoice) -> Reporter:
@@ -82,15 +93,27 @@ def build_reporter(choice: PluginChoice) -> Reporter:
 
 def loader_for(uri: str) -> DatasetLoader:
     """Return the loader for the scheme of `uri`, such as `sim:` or `local:`."""
-    record = installed().get("loader", uri.partition(":")[0])
-    return cast(DatasetLoader, record.build(record.options()))
+    from zk0_core.addresses import Address
+
+    return cast(DatasetLoader, _build(PluginChoice("loader", Address.parse(uri).scheme)))
 
 
 def open_dataset(
-    uri: str, rename: Mapping[str, str] | None = None, progress: Progress | None = None
-) -> RobotDataset:
-    """Open the dataset at `uri`; `rename` gives its features the names that the policy knows."""
+    uri: str, rename: Mapping[str, str] | None = None, progress: "Progress | None" = None
+) -> "RobotDataset":
+    """Open the dataset at `uri`, or those that it joins as one.
+
+    Args:
+        uri: One address, or several joined by " + ".
+        rename: Cameras and joints to the names that the policy knows.
+        progress: Told about long work.
+
+    Raises:
+        DataError: if one cannot be opened, a name is not there, or the parts do not fit together.
+    """
+    from zk0_core.addresses import split_joined
+    from zk0_core.joined import joined
     from zk0_core.renaming import renamed
 
-    dataset = loader_for(uri).open(uri, progress)
-    return renamed(dataset, rename) if rename else dataset
+    datasets = [loader_for(part).open(part, progress) for part in split_joined(uri)]
+    return joined(renamed(datasets, rename) if rename else datasets)

@@ -26,7 +26,7 @@ class ClientPlan:
     name: str
     dataset: str
     rename: Mapping[str, str] = attrs.field(factory=dict)
-    """Camera or joint feature in the dataset to the name that the policy knows."""
+    """Camera or joint in the dataset to the name that the policy knows it by."""
 
 
 @attrs.frozen
@@ -35,6 +35,8 @@ class EvaluationPlan:
 
     dataset: str
     evaluator: PluginChoice
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    """As a client's."""
 
 
 @attrs.frozen(kw_only=True)

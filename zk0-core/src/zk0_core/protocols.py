@@ -10,6 +10,7 @@ import attrs
 
 # For types only: whatever lists plugins imports this module, and must not wait for NumPy.
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from zk0_core.data import DatasetSchema, Progress, RobotDataset, Statistics
@@ -27,10 +28,13 @@ class Update:
     client: str
     examples: int
     """How many frames the client trains on: its weight."""
-    delta: Tensors
-    """What local training changed: w_local − w_global, by name."""
+    delta: Mapping[str, np.ndarray]
+    """What local training changed: w_local − w_global, by name, float32. Each access may read
+    from disk, for a strategy that sees all updates at once."""
     extra: Tensors = attrs.field(factory=dict)
     """What the client half of the strategy sent besides."""
+    start_loss: float | None = None
+    """The client's loss before training, for a strategy that asks for it."""
 
 
 class Strategy(Protocol):
@@ -44,15 +48,29 @@ class Strategy(Protocol):
         ...
 
     def add(self, update: Update) -> None:
-        """Fold one update in; it is not kept."""
+        """Fold one update in.
+
+        It is not to be kept, unless the strategy's record says `sees_all_updates`.
+
+        Raises:
+            WireError: if the update is of no use to this strategy; nothing of it has been folded
+                in then, and its client is refused by name.
+        """
         ...
 
     def finish(self) -> Tensors:
-        """Return the new global parameters; called once, after at least one `add`."""
+        """Return the new global parameters; called once, after at least one `add`.
+
+        It is not called for a round that does not count, so what outlives a round changes here
+        and not in `add`.
+        """
         ...
 
     def order(self, client: str) -> Tensors:
-        """Return extra tensors to send to `client` this round, usually none."""
+        """Return extra tensors to send to `client` this round, usually none.
+
+        Called after `begin`. One object for several clients is packed once.
+        """
         ...
 
     def state(self) -> Tensors:
@@ -234,6 +252,8 @@ class EvaluationRequest:
     final: bool
     """Whether this is the last evaluation of the run."""
     progress: Progress | None = None
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    """Cameras and joints of the dataset to the names that the policy knows them by."""
 
 
 class Reporter(Protocol):

@@ -26,18 +26,38 @@ class NoOptions:
 
 
 @attrs.frozen(kw_only=True)
+class StrategyOptions:
+    """Options that every strategy has: the rounds carry them out, whatever the strategy is.
+
+    A strategy's own options class is derived from this one.
+    """
+
+    personal: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata={"help": "Tensors that stay with their client, as patterns: 'action_out_proj.*'."},
+    )
+
+
+@attrs.frozen(kw_only=True)
 class StrategyPlugin:
     """A federated strategy: how updates are combined, and what clients add to their loss."""
 
     name: str
     summary: str
-    options: type = NoOptions
+    options: type = StrategyOptions
     build: Callable[[Any], Strategy]
     """From options to the server half."""
     build_objective: Callable[[Any], Objective] | None = None
     """From options to the client half; None when clients train on the plain loss."""
     uses_mu: bool = False
     """Whether the strategy has a proximal weight, its option `mu`, that schedules may move."""
+    needed_updates: Callable[[Any], int] = lambda options: 1
+    """From options to the fewest updates that the strategy can do anything with. A plan whose
+    rounds ask fewer clients is refused, and a round with fewer usable updates does not count."""
+    sees_all_updates: bool = False
+    """Whether the strategy goes over all updates of a round at once: they stay on disk for it."""
+    wants_start_loss: bool = False
+    """Whether updates must come with the client's loss before training, which takes it time."""
     client_api: int = 1
     """Raised whenever the client half changes in a way that server and client must agree on."""
 
@@ -50,6 +70,8 @@ class LrSchedulerPlugin:
     summary: str
     options: type = NoOptions
     build: Callable[[Any], Schedule]
+    uses_history: bool = False
+    """Whether values depend on the rounds before, which a preview cannot know."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +82,8 @@ class MuSchedulerPlugin:
     summary: str
     options: type = NoOptions
     build: Callable[[Any], Schedule]
+    uses_history: bool = False
+    """Whether values depend on the rounds before, which a preview cannot know."""
 
 
 @attrs.frozen(kw_only=True)

@@ -4,15 +4,13 @@ import importlib.metadata
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from types import ModuleType
 from typing import Any
 
 import attrs
-import pluggy
 
 from zk0_core import records
-from zk0_core.errors import PluginError
-from zk0_core.hookspecs import PROJECT, Zk0Specs
+from zk0_core.errors import PluginError, Zk0Error
+from zk0_core.faults import check_record, hooks_of, reason_of
 from zk0_core.options import did_you_mean
 from zk0_core.records import PluginRecord
 
@@ -57,6 +55,8 @@ class Plugin:
     distribution: str
     version: str
     entry_point: str
+    module: str = ""
+    """The module that the entry point names."""
     reason: str = ""
     """Why it is not ok, on one line."""
     record: PluginRecord | None = None
@@ -71,6 +71,27 @@ class Plugin:
     def summary(self) -> str:
         """One sentence about it."""
         return self.record.summary if self.record else ""
+
+    def build(self, options: Any, half: str = "build") -> Any:
+        """Return what a usable plugin builds from its options object.
+
+        Args:
+            options: An object of the record's options class.
+            half: Which function of the record: build, or a strategy's build_objective.
+
+        Raises:
+            Zk0Error: as the plugin raises it, which says in so many words what is wrong.
+            PluginError: if it fails in any other way; the text names the plugin and its source.
+        """
+        try:
+            return getattr(self.record, half)(options)
+        except Zk0Error:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} '{self.name}' of {self.source} cannot be built: "
+                f"{reason_of(error, self.source)}"
+            ) from error
 
 
 class Registry:
@@ -146,6 +167,7 @@ def _load(entry: importlib.metadata.EntryPoint, disabled: Collection[str]) -> It
     """Yield what one entry point brings; when it fails, one plugin that says why."""
     distribution = entry.dist.name if entry.dist else "unknown distribution"
     version = entry.dist.version if entry.dist else ""
+    source = f"{distribution} {version}"
 
     def plugin(kind: str = "", name: str = entry.name, **fields: Any) -> Plugin:
         return Plugin(
@@ -154,8 +176,12 @@ def _load(entry: importlib.metadata.EntryPoint, disabled: Collection[str]) -> It
             distribution=distribution,
             version=version,
             entry_point=entry.name,
+            module=entry.module,
             **fields,
         )
+
+    def broken(error: BaseException, kind: str = "") -> Plugin:
+        return plugin(kind, status="broken", reason=reason_of(error, source), error=error)
 
     if by := _disabled_by({entry.name, distribution}, disabled):
         yield plugin(status="disabled", reason=by)
@@ -164,57 +190,30 @@ def _load(entry: importlib.metadata.EntryPoint, disabled: Collection[str]) -> It
     try:
         module = entry.load()
     except (Exception, SystemExit) as error:
-        yield plugin(status="broken", reason=_one_line(error), error=error)
+        yield broken(error)
         return
     if (api := getattr(module, "ZK0_API", None)) != records.ZK0_API:
         stated = "no ZK0_API" if api is None else f"ZK0_API {api}"
-        reason = f"it states {stated}, this zk0 has {records.ZK0_API}; install a matching version"
+        reason = (
+            f"it states {stated}, this zk0 has {records.ZK0_API}; install a matching version of "
+            f"{distribution} or zk0-core"
+        )
         yield plugin(status="unsupported", reason=reason)
         return
     try:
-        hooks = _register(module)
-    except pluggy.PluginValidationError as error:
-        yield plugin(status="broken", reason=_one_line(error), error=error)
+        hooks = hooks_of(module)
+    except (Exception, SystemExit) as error:
+        yield broken(error)
         return
-    for kind, function in hooks:
+    for kind, spec in KINDS.items():
+        if spec.hook not in hooks:
+            continue
         try:
-            for record in function():
-                _check_record(record, kind)
+            for record in hooks[spec.hook]():
+                check_record(record, kind, spec.hook, spec.record)
                 yield plugin(kind, record.name, status="ok", record=record)
         except (Exception, SystemExit) as error:
-            yield plugin(kind, status="broken", reason=_one_line(error), error=error)
-
-
-def _register(module: ModuleType) -> list[tuple[str, Any]]:
-    """Return the kinds and hook functions of `module`, checked against the specifications.
-
-    Each module gets a manager of its own and its hooks are called one by one: with one call over
-    all of them, a plugin that raises would lose everybody's results.
-
-    Raises:
-        PluginValidationError: if a hook is unknown or takes other arguments.
-    """
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Zk0Specs)
-    manager.register(module)
-    manager.check_pending()
-    return [
-        (kind, implementation.function)
-        for kind, spec in KINDS.items()
-        for implementation in getattr(manager.hook, spec.hook).get_hookimpls()
-    ]
-
-
-def _check_record(record: Any, kind: str) -> None:
-    """Raise ValueError unless `record` is one of its kind, with a proper name and options."""
-    wanted = KINDS[kind].record
-    if not isinstance(record, wanted):
-        raise ValueError(f"{KINDS[kind].hook} yielded {record!r}, not a {wanted.__name__}")
-    parts = record.name.split("-")
-    if not all(part.isascii() and part.isalnum() and part == part.lower() for part in parts):
-        raise ValueError(f"the name {record.name!r} is not lower-case letters, digits and hyphens")
-    if not attrs.has(record.options):
-        raise ValueError(f"the options of {kind} '{record.name}' are no attrs class")
+            yield broken(error, kind)
 
 
 def _disabled_by(names: set[str], disabled: Collection[str]) -> str:
@@ -236,15 +235,11 @@ def _with_conflicts(plugins: list[Plugin]) -> list[Plugin]:
         others = [other for other in sources[plugin.kind, plugin.name] if other is not plugin]
         if plugin.status == "ok" and others:
             also = " and ".join(other.source for other in others)
-            plugin = attrs.evolve(plugin, status="conflict", reason=f"{also} brings one too")
+            reason = f"{also} brings one too; uninstall one"
+            plugin = attrs.evolve(plugin, status="conflict", reason=reason)
         result.append(plugin)
     return result
 
 
 def _source(entry: importlib.metadata.EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

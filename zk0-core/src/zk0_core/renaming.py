@@ -1,28 +1,36 @@
-"""A dataset under other feature names: what a client's `rename` map asks for."""
+"""A dataset under other names: what a client's `rename` map asks for."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
 
-from zk0_core.data import RobotDataset
+from zk0_core.data import DatasetSchema, RobotDataset
 from zk0_core.errors import DataError
+from zk0_core.options import did_you_mean
 
 
 class RenamedDataset:
-    """`dataset`, with cameras under the names of `rename` (old to new)."""
+    """`dataset`, with cameras and joints under the names of `rename` (old to new)."""
 
     def __init__(self, dataset: RobotDataset, rename: Mapping[str, str]) -> None:
         self._dataset = dataset
-        self._old = {rename.get(camera, camera): camera for camera in dataset.schema.cameras}
-        cameras = {new: dataset.schema.cameras[old] for new, old in self._old.items()}
-        self.schema = attrs.evolve(dataset.schema, cameras=cameras)
+        old = dataset.schema
+        self._camera_of = {rename.get(camera, camera): camera for camera in old.cameras}
+        self.schema = attrs.evolve(
+            old,
+            cameras={new: old.cameras[camera] for new, camera in self._camera_of.items()},
+            state=tuple(rename.get(joint, joint) for joint in old.state),
+            action=tuple(rename.get(joint, joint) for joint in old.action),
+        )
         self.uri = dataset.uri
-        # Caches are keyed by fingerprint and the new names, under which other pictures may lie.
-        names = json.dumps(sorted(self._old.items()))
-        self.fingerprint = hashlib.sha256(f"{dataset.fingerprint} {names}".encode()).hexdigest()
+        self.fingerprint = dataset.fingerprint
+        if changed := sorted((n, old) for n, old in self._camera_of.items() if n != old):
+            # Caches are keyed by fingerprint and camera, and other pictures lie there now.
+            names = f"{dataset.fingerprint} {json.dumps(changed)}"
+            self.fingerprint = hashlib.sha256(names.encode()).hexdigest()
         self.episodes = dataset.episodes
         self.held_out = dataset.held_out
         self.state = dataset.state
@@ -30,22 +38,48 @@ class RenamedDataset:
 
     def frames(self, camera: str) -> Iterator[np.ndarray]:
         """Yield the pictures of `camera`, by its new name."""
-        return self._dataset.frames(self._old[camera])
+        return self._dataset.frames(self._camera_of[camera])
 
 
-def renamed(dataset: RobotDataset, rename: Mapping[str, str]) -> RobotDataset:
-    """Return `dataset` with its cameras renamed.
+def renamed(datasets: Sequence[RobotDataset], rename: Mapping[str, str]) -> list[RobotDataset]:
+    """Return `datasets` with their cameras and joints renamed.
+
+    Args:
+        datasets: Those of one client. Each takes the entries whose name it has, so that
+            recordings which name a camera differently can be joined.
+        rename: Camera or joint to the name that the policy knows it by.
 
     Raises:
-        DataError: if a camera to rename is not there, or two would get one name.
+        DataError: if no dataset has a name that is to change, or two things of one dataset
+            would get one name.
     """
-    cameras = dataset.schema.cameras
+    known = dict.fromkeys(name for dataset in datasets for name in _names(dataset.schema))
     for old in rename:
-        if old not in cameras:
+        if old not in known:
             raise DataError(
-                f"rename of {dataset.uri}: it has no camera {old!r}; it has {', '.join(cameras)}"
+                f"rename of {' + '.join(dataset.uri for dataset in datasets)}: it has no camera "
+                f"or joint '{old}'; choose from {', '.join(known)}{did_you_mean(old, known)}"
             )
-    names = [rename.get(camera, camera) for camera in cameras]
-    if len(set(names)) < len(names):
-        raise DataError(f"rename of {dataset.uri}: two cameras would be called alike: {names}")
-    return RenamedDataset(dataset, rename)
+    for dataset in datasets:
+        for what in ("cameras", "state", "action"):
+            _check_distinct(dataset.uri, what, getattr(dataset.schema, what), rename)
+    return [RenamedDataset(dataset, rename) for dataset in datasets]
+
+
+def _names(schema: DatasetSchema) -> list[str]:
+    """Return the names that can be changed, each once."""
+    return list(dict.fromkeys([*schema.cameras, *schema.state, *schema.action]))
+
+
+def _check_distinct(
+    uri: str, what: str, names: Sequence[str] | Mapping[str, object], rename: Mapping[str, str]
+) -> None:
+    first: dict[str, str] = {}
+    for name in names:
+        new = rename.get(name, name)
+        if new in first:
+            raise DataError(
+                f"rename of {uri}: '{first[new]}' and '{name}' of its {what} would both be "
+                f"'{new}'; give one of them another name"
+            )
+        first[new] = name

@@ -7,7 +7,8 @@ The one place where defaults meet: those of zk0 (`settings.RunValues`), of the p
 from collections.abc import Sequence
 from typing import cast
 
-from zk0_core.addresses import check_disjoint, client_names, scheme_of
+from zk0_core.addresses import Address, check_disjoint, split_joined
+from zk0_core.client_names import client_names
 from zk0_core.errors import PluginError, UsageError
 from zk0_core.options import did_you_mean, options_to_dict, structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
@@ -46,13 +47,14 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     schedulers = choose_all(registry, "scheduler", settings.schedulers or ())
     codec = choose(registry, "codec", settings.codec)
     clients = _clients(settings)
-    _check_quorum(values, len(clients))
-    evaluations = _evaluations(settings, registry)
+    quorum = _quorum(registry, strategy, values, len(clients))
+    evaluations = _evaluations(settings, registry, clients)
     loaders = _loaders(registry, clients, evaluations)
     reporters = choose_all(registry, "reporter", settings.reporters or ())
     # Last, since a policy family may import much.
     lr, batch_size = _local_defaults(registry, policy, values)
     _check_lr(values, lr)
+    _check_floors(settings.schedulers or (), schedulers, lr)
     return RunPlan(
         rounds=values.rounds,
         local_steps=values.local_steps,
@@ -70,7 +72,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         loaders=loaders,
         optimizer_state=values.optimizer_state,
         fraction=values.fraction,
-        min_updates=values.min_updates,
+        min_updates=quorum,
         eval_every=values.eval_every,
         checkpoint_every=values.checkpoint_every,
         eta_min=values.eta_min,
@@ -150,8 +152,9 @@ def _local_defaults(
     """Return lr and batch size; the policy family's where they aren't given."""
     if values.lr is not None and values.batch_size is not None:
         return values.lr, values.batch_size
-    record = cast(PolicyPlugin, registry.get("policy", policy.name))
-    family = record.build(structure_options(record.options, policy.options, path="policy"))
+    plugin = registry.find("policy", policy.name)
+    options_class = cast(PolicyPlugin, plugin.record).options
+    family = plugin.build(structure_options(options_class, policy.options, path="policy"))
     lr = family.default_lr if values.lr is None else values.lr
     return lr, family.default_batch_size if values.batch_size is None else values.batch_size
 
@@ -179,13 +182,44 @@ def _check_lr(values: RunValues, lr: float) -> None:
         raise UsageError(f"lr_max must be 0 or ≥ lr, got {values.lr_max:g} with lr {lr:g}")
 
 
-def _check_quorum(values: RunValues, clients: int) -> None:
+def _check_floors(asked: Sequence[Choice], schedulers: Sequence[PluginChoice], lr: float) -> None:
+    """Raise UsageError if a scheduler's option eta_min, where it has one, is above `lr`."""
+    for choice, scheduler in zip(asked, schedulers, strict=True):
+        eta_min = scheduler.options.get("eta_min", 0.0)
+        if eta_min > lr:
+            path = f"scheduler.{scheduler.name}" if len(schedulers) > 1 else "scheduler"
+            origin = choice.origins.get("eta_min", "")
+            raise UsageError(
+                f"{path}.eta_min must be ≤ lr, got {eta_min:g} with lr {lr:g}"
+                + (f" (from {origin})" if origin else "")
+            )
+
+
+def _quorum(registry: Registry, strategy: PluginChoice, values: RunValues, clients: int) -> int:
+    """Return how many updates a round needs to count: min_updates, or more for the strategy.
+
+    Raises:
+        UsageError: if a round asks fewer clients than that.
+    """
     asked = max(1, int(clients * values.fraction + 0.5))  # as server.sampling does
+    asked_text = f"({clients} clients, fraction {values.fraction:g})"
     if values.min_updates > asked:
         raise UsageError(
-            f"min_updates must be ≤ {asked}, the clients of a round "
-            f"({clients} clients, fraction {values.fraction:g}), got {values.min_updates}"
+            f"min_updates must be ≤ {asked}, the clients of a round {asked_text}, "
+            f"got {values.min_updates}"
         )
+    record = cast(StrategyPlugin, registry.get("strategy", strategy.name))
+    options: object = structure_options(record.options, strategy.options, path="strategy")
+    needed = record.needed_updates(options)
+    if needed > asked:
+        own = {name: value for name, value in strategy.options.items() if name != "personal"}
+        given = "".join(f", {k} = {value}" for k, value in own.items() if value is not None)
+        raise UsageError(
+            f"strategy '{strategy.name}'{given.replace(',', ' with', 1)} needs at least {needed} "
+            f"clients in a round, this run asks {asked} {asked_text}; add clients, or choose "
+            f"{'other options or ' if own else ''}another strategy"
+        )
+    return max(values.min_updates, needed)
 
 
 def _clients(settings: Settings) -> tuple[ClientPlan, ...]:
@@ -199,16 +233,23 @@ def _clients(settings: Settings) -> tuple[ClientPlan, ...]:
     )
 
 
-def _evaluations(settings: Settings, registry: Registry) -> tuple[EvaluationPlan, ...]:
+def _evaluations(
+    settings: Settings, registry: Registry, clients: Sequence[ClientPlan]
+) -> tuple[EvaluationPlan, ...]:
     asked = settings.evaluations or ()
     several = len({entry.evaluator.name for entry in asked}) > 1
     evaluations = []
     for entry in asked:
         path = f"evaluator.{entry.evaluator.name}" if several else "evaluator"
         evaluator = choose(registry, "evaluator", entry.evaluator, path)
-        evaluations.append(EvaluationPlan(entry.dataset, evaluator))
+        evaluations.append(EvaluationPlan(entry.dataset, evaluator, entry.rename))
         if cast(EvaluatorPlugin, registry.get("evaluator", evaluator.name)).reads_episodes:
-            check_disjoint(entry.dataset, settings.clients or ())
+            check_disjoint(entry.dataset, clients)
+        elif entry.rename:
+            raise UsageError(
+                f"evaluator '{evaluator.name}' reads no recordings, so there is nothing to rename; "
+                f"leave out rename (from {entry.origin})"
+            )
     return tuple(evaluations)
 
 
@@ -223,9 +264,10 @@ def _loaders(
     users = [(f"client '{client.name}'", client.dataset) for client in clients]
     users += [("evaluation", evaluation.dataset) for evaluation in evaluations]
     loaders = {}
-    for who, uri in users:
-        scheme = scheme_of(uri, who, registry.names("loader"))
-        if scheme not in loaders:
-            choice = Choice(scheme, origin=f"dataset '{uri}' of {who}")
-            loaders[scheme] = choose(registry, "loader", choice)
+    for who, dataset in users:
+        for uri in split_joined(dataset):
+            scheme = Address.parse(uri, source=who).scheme
+            if scheme not in loaders:
+                choice = Choice(scheme, origin=f"dataset '{uri}' of {who}")
+                loaders[scheme] = choose(registry, "loader", choice)
     return tuple(loaders[scheme] for scheme in sorted(loaders))

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -9,6 +10,10 @@ from zk0_core.data import Progress
 from zk0_core.errors import UsageError
 from zk0_core.history import History
 from zk0_core.plan import RunPlan
+
+if TYPE_CHECKING:
+    from zk0_core.server.checkpoint import Checkpoint
+    from zk0_core.server.output import RunFolder
 
 DISK_NEEDED = 512 * 2**20
 """Bytes that must be free before a run: recordings, caches and output of the embedded default."""
@@ -28,24 +33,50 @@ def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunRes
     Raises:
         Zk0Error: if the plan cannot be carried out; the text says why.
     """
+    from zk0_core.server.output import RunFolder
+
+    check_disk(folder)
+    output = RunFolder.create(folder)
+    with output.locked():
+        output.write_plan(plan)
+        return _carry_out(plan, output, None, progress)
+
+
+def resume(folder: Path, progress: Progress | None = None) -> RunResult:
+    """Go on with the run in `folder` from its last checkpoint; the result is as if it never ended.
+
+    Raises:
+        UsageError: if there is no run in `folder`, it is finished, or under way.
+        Zk0Error: if the plan cannot be carried out; the text says why.
+    """
+    from zk0_core.server.output import RunFolder
+
+    output = RunFolder.reopen(folder)
+    check_disk(folder)
+    with output.locked():
+        return _carry_out(output.read_plan(), output, output.checkpoints.last(), progress)
+
+
+def _carry_out(
+    plan: RunPlan, output: "RunFolder", checkpoint: "Checkpoint | None", progress: Progress | None
+) -> RunResult:
     from zk0_core.engines.quiet import quiet_flower
 
     quiet_flower()
     from zk0_core.engines.local import run_local
     from zk0_core.engines.workers import Workers, default_count
     from zk0_core.logs import log_server
-    from zk0_core.server.output import RunFolder
     from zk0_core.server.server import Server
 
-    check_disk(folder)
-    output = RunFolder.create(folder)
-    output.write_plan(plan)
+    folder = output.path
     log_server(folder / "logs")
     count = plan.workers or default_count()
     prepare_datasets(plan, count, progress)
+    # Left by a run that was killed, it would be in the way.
+    shutil.rmtree(folder / "spool", ignore_errors=True)
     workers = Workers(count, plan.threads, logs=folder / "logs")
     try:
-        server = Server(plan, output, workers)
+        server = Server(plan, output, workers, checkpoint)
         if plan.engine == "ray":
             from zk0_core.engines.ray import run_ray
 
@@ -60,15 +91,16 @@ def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunRes
 
 def prepare_datasets(plan: RunPlan, workers: int, progress: Progress | None) -> None:
     """Let each loader make ready its datasets, all at once: simulated ones are recorded here."""
+    from zk0_core.addresses import Address, split_joined
     from zk0_core.parts import loader_for, reads_episodes
 
-    uris = [client.dataset for client in plan.clients]
+    datasets = [client.dataset for client in plan.clients]
     for evaluation in plan.evaluations:
         if reads_episodes(evaluation.evaluator):
-            uris.append(evaluation.dataset)
+            datasets.append(evaluation.dataset)
     by_scheme: dict[str, list[str]] = {}
-    for uri in uris:
-        by_scheme.setdefault(uri.partition(":")[0], []).append(uri)
+    for uri in (part for dataset in datasets for part in split_joined(dataset)):
+        by_scheme.setdefault(Address.parse(uri).scheme, []).append(uri)
     for group in by_scheme.values():
         loader_for(group[0]).prepare(sorted(set(group)), workers, progress)
 

@@ -91,7 +91,7 @@ def plan_from_json(text: str) -> RunPlan:
         fields[key] = tuple(PluginChoice(**entry) for entry in fields[key])
     fields["clients"] = tuple(ClientPlan(**entry) for entry in fields["clients"])
     fields["evaluations"] = tuple(
-        EvaluationPlan(entry["dataset"], PluginChoice(**entry["evaluator"]))
+        EvaluationPlan(entry["dataset"], PluginChoice(**entry["evaluator"]), entry["rename"])
         for entry in fields["evaluations"]
     )
     return RunPlan(**fields)
@@ -164,12 +164,17 @@ def _clients(table: Mapping[str, Any], origin: str) -> tuple[ClientSetting, ...]
         path = f"clients[{number}]"
         entry = _table(value, path, origin)
         _check_keys(entry, ("name", "dataset", "rename"), f"{path}.", origin)
-        rename = _table(entry.get("rename", {}), f"{path}.rename", origin)
-        _texts(list(rename.values()), f"{path}.rename", origin)
+        rename = _rename(entry.get("rename", {}), path, origin)
         name = _text(entry, "name", path, origin, "left-desk") if "name" in entry else ""
         dataset = _text(entry, "dataset", path, origin, "local:/data/left-desk")
         clients.append(ClientSetting(dataset, name, rename, origin))
     return tuple(clients)
+
+
+def _rename(value: Any, path: str, origin: str) -> dict[str, str]:
+    rename = _table(value, f"{path}.rename", origin)
+    _texts(list(rename.values()), f"{path}.rename", origin)
+    return rename
 
 
 def _evaluations(table: Mapping[str, Any], origin: str) -> tuple[EvaluationSetting, ...] | None:
@@ -181,8 +186,9 @@ def _evaluations(table: Mapping[str, Any], origin: str) -> tuple[EvaluationSetti
         entry = dict(_table(value, path, origin))
         dataset = _text(entry, "dataset", path, origin, "local:/data/test?eval_episodes=5")
         del entry["dataset"]
+        rename = _rename(entry.pop("rename", {}), path, origin)
         choice = _choice(entry, path, origin, key="evaluator")
-        evaluations.append(EvaluationSetting(dataset, choice, origin))
+        evaluations.append(EvaluationSetting(dataset, choice, origin, rename))
     return tuple(evaluations)
 
 

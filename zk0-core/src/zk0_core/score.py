@@ -29,7 +29,8 @@ def score(
 
     from zk0_core.engines.workers import Workers, default_count
     from zk0_core.server.evaluation import score_model
-    from zk0_core.server.model import FACTS, read_facts
+    from zk0_core.server.model import read_facts
+    from zk0_core.server.output import FACTS
 
     if not (model / FACTS).is_file():
         raise UsageError(

@@ -43,6 +43,7 @@ class EvaluationSetting:
     dataset: str
     evaluator: Choice
     origin: str = ""
+    rename: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -81,8 +82,11 @@ class RunValues:
     )
     eval_every: int = attrs.field(
         default=1,
-        validator=ge(1),
-        metadata={"help": "Evaluate after every so many rounds, and after the last."},
+        validator=ge(0),
+        metadata={
+            "help": "Evaluate at the start, after every so many rounds and after the last; "
+            "0: after the last only."
+        },
     )
     checkpoint_every: int = attrs.field(
         default=1,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zk0_core.options import ge
+from zk0_core.records import StrategyOptions
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class FedProxOptions:
+class FedProxOptions(StrategyOptions):
     """Options of `fedprox`."""
 
     mu: float = attrs.field(
@@ -28,6 +29,9 @@ class FedProxOptions:
 
 class ProximalTerm:
     """Adds the gradient of (mu / 2) · ‖w − w_global‖², which is mu · (w − w_global)."""
+
+    def __init__(self, options: FedProxOptions) -> None:
+        """The weight comes with each step: schedules may move it."""
 
     def start(self, params: Mapping[str, "torch.nn.Parameter"], extra: "Tensors") -> None:
         """Remember where the round starts: `params` hold the broadcast, as decoded."""
@@ -40,10 +44,13 @@ class ProximalTerm:
 
         if mu == 0:
             return None
+        # A parameter that the loss does not depend on has no gradient, and has not moved either.
+        pairs = zip(self._params, self._global, strict=True)
+        moving = [(p, start, p.grad) for p, start in pairs if p.grad is not None]
+        params, starts, gradients = ([entry[i] for entry in moving] for i in range(3))
         with torch.no_grad():
             # w − w_global, as w + (−1) · w_global: the kernels take whole lists at once.
-            away = torch._foreach_add(self._params, self._global, alpha=-1)
-            gradients = [param.grad for param in self._params if param.grad is not None]
+            away = torch._foreach_add(params, starts, alpha=-1)
             torch._foreach_add_(gradients, away, alpha=mu)
             norms = torch.stack(torch._foreach_norm(away))
             return mu / 2 * norms.square().sum()

@@ -19,7 +19,9 @@ class BFloat16Codec:
             # Half a unit of the last bit kept, less one on even ones: ties go to even.
             rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
             kept = (rounded >> np.uint32(16)).astype(np.uint16)
-            encoded[name] = np.where(np.isnan(values), np.uint16(0x7FC0), kept)
+            bfloat16 = np.where(np.isnan(values), np.uint16(0x7FC0), kept)
+            # ascontiguousarray gives a scalar a dimension.
+            encoded[name] = bfloat16.reshape(np.shape(array))
         return encoded
 
     def decode(self, encoded: Tensors, like: Tensors) -> Tensors:

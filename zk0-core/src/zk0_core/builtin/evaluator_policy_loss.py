@@ -6,6 +6,8 @@ from weakref import WeakKeyDictionary
 from zk0_core.records import EvaluatorPlugin, NoOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from zk0_core.protocols import BatchSource, EvaluationRequest, Policy
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 64
 
-# By policy and dataset: a process keeps its policy and only swaps the parameters in it.
-_sources: "WeakKeyDictionary[torch.nn.Module, dict[str, tuple[BatchSource, int]]]" = (
+# By policy, dataset and rename map: a process keeps its policy and only swaps its parameters.
+_sources: "WeakKeyDictionary[torch.nn.Module, dict[Any, tuple[BatchSource, int]]]" = (
     WeakKeyDictionary()
 )
 
@@ -24,22 +26,24 @@ class PolicyLoss:
 
     def evaluate(self, request: "EvaluationRequest") -> dict[str, Any]:
         """Return `policy_loss`, and how many `episodes` and `frames` it is over."""
-        (figures,) = request.pool.map(_loss_on, [(request.model, request.dataset)])
+        item = request.model, request.dataset, request.rename
+        (figures,) = request.pool.map(_loss_on, [item])
         return figures
 
 
-def _loss_on(item: "tuple[ModelRef, str]") -> dict[str, Any]:
+def _loss_on(item: "tuple[ModelRef, str, Mapping[str, str]]") -> dict[str, Any]:
     import torch
 
     from zk0_core.seeds import derive_seed
     from zk0_core.server.model import load_model
 
-    model, uri = item
+    model, uri, rename = item
     policy = load_model(model)
     sources = _sources.setdefault(policy.module, {})
-    if uri not in sources:
-        sources[uri] = _held_out(policy, uri)
-    source, episodes = sources[uri]
+    key = uri, *sorted(rename.items())
+    if key not in sources:
+        sources[key] = _held_out(policy, uri, rename)
+    source, episodes = sources[key]
     policy.module.eval()
     noise = torch.Generator(model.recipe.device).manual_seed(derive_seed(0, "evaluation"))
     total = 0.0
@@ -54,12 +58,12 @@ def _loss_on(item: "tuple[ModelRef, str]") -> dict[str, Any]:
     }
 
 
-def _held_out(policy: "Policy", uri: str) -> "tuple[BatchSource, int]":
+def _held_out(policy: "Policy", uri: str, rename: "Mapping[str, str]") -> "tuple[BatchSource, int]":
     """Return the frames of the held-out episodes of `uri`, and how many episodes they are."""
     from zk0_core.data import evaluation_episodes
     from zk0_core.parts import open_dataset
 
-    dataset = open_dataset(uri)
+    dataset = open_dataset(uri, rename)
     episodes = evaluation_episodes(dataset)
     policy.check(dataset.schema, f"evaluation dataset {uri}")
     return policy.source(dataset, [episode.index for episode in episodes]), len(episodes)

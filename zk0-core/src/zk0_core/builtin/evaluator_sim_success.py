@@ -35,9 +35,10 @@ class SimSuccess:
     def evaluate(self, request: "EvaluationRequest") -> dict[str, Any]:
         """Return success rate, its 95 % Wilson interval, and success per region of the table.
 
-        Keys: `success_rate`, `success_interval`, `rollouts`, `regions` (name to successes and
-        rollouts), `seconds_to_success` (mean over successes, None without any), `smoothness`
-        (mean squared jerk of the joints, degrees per step cubed, squared).
+        Keys: `success_rate`, `success_interval`, `rollouts`, `outcomes` (1 or 0 for each start, in
+        order), `regions` (name to successes and rollouts), `seconds_to_success` (mean over
+        successes, None without any), `smoothness` (mean squared jerk of the joints, degrees per
+        step cubed, squared).
         """
         from zk0_core.files import write_json
         from zk0_core.intervals import wilson
@@ -69,6 +70,7 @@ class SimSuccess:
             "success_rate": len(successes) / count,
             "success_interval": list(wilson(len(successes), count)),
             "rollouts": count,
+            "outcomes": [int(entry.success) for entry in rollouts],
             "regions": dict(sorted(regions.items())),
             "seconds_to_success": (
                 sum(entry.seconds for entry in successes) / len(successes) if successes else None

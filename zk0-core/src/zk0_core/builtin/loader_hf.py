@@ -31,12 +31,12 @@ class HubLoader:
             RevisionNotFoundError,
         )
 
+        from zk0_core.addresses import Address
         from zk0_core.errors import DataError
-        from zk0_core.lerobot.datasets import open_folder
-        from zk0_core.lerobot.uri import DatasetUri
+        from zk0_core.lerobot.datasets import OPTIONS, open_folder
 
-        address = DatasetUri.parse(uri)
-        name, _, revision = address.path.partition("@")
+        address = Address.parse(uri, OPTIONS)
+        name, _, revision = address.place.partition("@")
         try:
             folder = snapshot_download(name, repo_type="dataset", revision=revision or None)
         except GatedRepoError as error:

@@ -23,11 +23,11 @@ class LocalLoader:
         """
         from pathlib import Path
 
-        from zk0_core.lerobot.datasets import open_folder
-        from zk0_core.lerobot.uri import DatasetUri
+        from zk0_core.addresses import Address
+        from zk0_core.lerobot.datasets import OPTIONS, open_folder
 
-        address = DatasetUri.parse(uri)
-        return open_folder(address, Path(address.path).expanduser())
+        address = Address.parse(uri, OPTIONS)
+        return open_folder(address, Path(address.place).expanduser())
 
     def prepare(
         self, uris: Sequence[str], workers: int, progress: "Progress | None" = None

@@ -9,12 +9,13 @@ from loguru import logger
 
 from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
 from zk0_core.client.state import ClientState
-from zk0_core.client.trainer import shuffled_batches, train_locally
+from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
 from zk0_core.data import training_episodes
 from zk0_core.errors import DataError, WireError, Zk0Error
 from zk0_core.lerobot.stats import episode_sums
 from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import build_codec, build_objective, build_policy_family, open_dataset
+from zk0_core.personal import personal_patterns, split
 from zk0_core.plan import ClientPlan
 from zk0_core.protocols import BatchSource, Policy
 from zk0_core.seeds import derive_seed
@@ -40,6 +41,7 @@ class ClientSession:
         self._codec = build_codec(recipe.codec)
         self._states = ClientState(folder)
         self._loaded: tuple[Policy, BatchSource] | None = None
+        self._personal_start: Tensors = {}
 
     def schema_report(self) -> SchemaReport:
         """Return what preflight asks for: schema and sums, no frame."""
@@ -66,9 +68,11 @@ class ClientSession:
         started = time.perf_counter()
         policy, source = self._load(order)
         params = policy.trainable()
+        shared, personal = split(params, personal_patterns(order.recipe.strategy))
         state = self._states.load(order.accepted_round)
-        start = self._codec.decode(encoded, like=to_numpy(params))
-        set_params(params, start)
+        start = self._codec.decode(encoded, like=to_numpy(shared))
+        set_params(shared, start)
+        set_params(personal, group(state, "personal") or self._personal_start)
 
         optimizer = adamw(params)
         if order.recipe.optimizer_state == "keep":
@@ -76,7 +80,8 @@ class ClientSession:
         objective = build_objective(order.recipe.strategy)
         if objective:
             objective.restore(group(state, "objective"))
-            objective.start(params, extra)
+            objective.start(shared, extra)
+        start_loss = self._start_loss(policy, source, order) if order.start_loss else None
 
         outcome = train_locally(
             policy,
@@ -87,10 +92,11 @@ class ClientSession:
             shuffled_batches(len(source), order.recipe.batch_size, self._seed("batches", order)),
             torch.Generator(order.recipe.device).manual_seed(self._seed("noise", order)),
         )
-        delta = difference(to_numpy(params), start)
+        delta = difference(to_numpy(shared), start)
         if (bad := first_not_finite(delta)) is not None:
             raise Zk0Error(f"training diverged in round {order.round}: {bad} is not finite")
         state = prefixed("optimizer", optimizer_state(optimizer, params))
+        state |= prefixed("personal", to_numpy(personal))
         if objective:
             state |= prefixed("objective", objective.state())
         self._states.save(order.round, state, order.accepted_round)
@@ -104,6 +110,7 @@ class ClientSession:
             loss=outcome.policy_loss + outcome.prox_loss,
             update_norm=norm(delta),
             seconds=time.perf_counter() - started,
+            start_loss=start_loss,
             **attrs.asdict(outcome),
         )
         logger.info("round {}: loss {:.4f}", order.round, report.loss)
@@ -126,10 +133,21 @@ class ClientSession:
                     "both need the same policy files and zk0 version"
                 )
             source = policy.source(self._dataset, [episode.index for episode in self._episodes])
+            personal = split(policy.trainable(), personal_patterns(order.recipe.strategy))[1]
+            self._personal_start = to_numpy(personal)
             self._loaded = policy, source
         # Policies that draw from the global generator, as dropout does, stay reproducible too.
         torch.manual_seed(self._seed("policy", order))
         return self._loaded
+
+    def _start_loss(self, policy: Policy, source: BatchSource, order: RoundOrder) -> float:
+        """Return the loss before training, over the same frames and noise in every round."""
+        recipe, client = order.recipe, self._client.name
+        seed = derive_seed(recipe.seed, "start-loss batches", client=client)
+        batches = shuffled_batches(len(source), recipe.batch_size, seed)
+        seed = derive_seed(recipe.seed, "start-loss noise", client=client)
+        noise = torch.Generator(recipe.device).manual_seed(seed)
+        return loss_before(policy, source, batches, noise)
 
     def _seed(self, purpose: str, order: RoundOrder) -> int:
         return derive_seed(order.recipe.seed, purpose, client=self._client.name, round=order.round)

@@ -1,5 +1,6 @@
 """Local training: what one client does with its data in one round."""
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,9 @@ from zk0_core.wire.orders import RoundOrder
 
 MAX_GRAD_NORM = 10.0
 """Gradients, the strategy's term included, are clipped to this norm."""
+
+START_BATCHES = 8
+"""How many batches the loss before training is estimated over."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +88,20 @@ def train_locally(
         seconds_data=seconds_data,
         seconds_compute=time.perf_counter() - started - seconds_data,
     )
+
+
+def loss_before(
+    policy: Policy, source: BatchSource, batches: Iterator[Sequence[int]], noise: torch.Generator
+) -> float:
+    """Return the policy's mean loss on `source`, estimated over START_BATCHES batches."""
+    policy.module.eval()
+    with torch.no_grad():
+        return _mean(
+            [
+                policy.loss(source.batch(indices), noise)
+                for indices in itertools.islice(batches, START_BATCHES)
+            ]
+        )
 
 
 def shuffled_batches(frames: int, batch_size: int, seed: int) -> Iterator[Sequence[int]]:

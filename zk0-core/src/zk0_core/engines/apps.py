@@ -50,12 +50,14 @@ def session_for(client: ClientPlan, recipe: Recipe, folder: Path) -> "ClientSess
         return session
 
 
-def client_app(clients: Sequence[ClientPlan], folder: Path) -> ClientApp:
+def client_app(clients: Sequence[ClientPlan], folder: Path, logs: Path | None = None) -> ClientApp:
     """Return the app of simulated clients; node i is `clients[i]`.
 
     Args:
         clients: The clients of the plan.
-        folder: The run's folder: client states and logs go below it.
+        folder: The run's folder: client states go below it.
+        logs: Where a process that has no log yet writes one file per client; None where processes
+            have seen to it themselves.
     """
     app = ClientApp()
 
@@ -64,6 +66,10 @@ def client_app(clients: Sequence[ClientPlan], folder: Path) -> ClientApp:
     def answer(message: Message, context: Context, work: Any) -> Message:
         from loguru import logger
 
+        from zk0_core.logs import log_clients
+
+        if logs is not None:
+            log_clients(logs)
         client = clients[int(context.node_config["partition-id"])]
         with logger.contextualize(client=client.name):
             try:

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from zk0_core.engines.orphans import end_with_parent
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -56,6 +58,7 @@ def default_count() -> int:
 
 
 def _start(threads: int, logs: Path | None) -> None:
+    end_with_parent()
     import torch
 
     torch.set_num_threads(threads)

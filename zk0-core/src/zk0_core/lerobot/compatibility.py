@@ -53,7 +53,7 @@ def _remedy(missing: list[str], spare: list[str]) -> str:
     if len(spare) < len(missing):
         return 'record it, or name the cameras to use with the option `cameras` of "lerobot"'
     pairs = ", ".join(f'"{s}" = "{m}"' for s, m in zip(spare, missing, strict=False))
-    return f"if they show the same, say rename = {{ {pairs} }} for this client"
+    return f"if they show the same, say rename = {{ {pairs} }} for it"
 
 
 def check_supported(config: Any) -> None:

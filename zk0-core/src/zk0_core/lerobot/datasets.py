@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import pyarrow as pa
 
+from zk0_core.addresses import HELD_OUT, Address
 from zk0_core.data import DatasetSchema, Episode
 from zk0_core.errors import DataError
 from zk0_core.lerobot.tables import (
@@ -22,30 +23,24 @@ from zk0_core.lerobot.tables import (
     read_tasks,
     stored_pictures,
 )
-from zk0_core.lerobot.uri import DatasetUri
 from zk0_core.lerobot.videos import Segment, pictures
 
 STATE, ACTION = "observation.state", "action"
 
+OPTIONS = (HELD_OUT, "partition")
+"""Options of an address that `open_folder` follows."""
+
 
 class LeRobotRobotDataset:
-    """The dataset at `folder`, with its features under the names that `rename` gives them."""
+    """The dataset at `folder`."""
 
-    def __init__(
-        self,
-        uri: str,
-        folder: Path,
-        *,
-        held_out: int = 0,
-        rename: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, uri: str, folder: Path, *, held_out: int = 0) -> None:
         """Read everything but pictures.
 
         Args:
             uri: What the user calls the dataset; errors start with it.
             folder: Holds `meta/info.json`.
             held_out: How many episodes, the last ones, are for evaluation only.
-            rename: Feature names in the dataset to the names they shall have.
 
         Raises:
             DataError: if there is no dataset, of another version, doubled or damaged.
@@ -55,28 +50,20 @@ class LeRobotRobotDataset:
         self.held_out = held_out
         self._info = read_info(uri, folder)
         features = self._info["features"]
-        for old in rename or {}:
-            if old not in features:
-                raise DataError(f"{uri}: no feature {old!r} to rename; it has {_names(features)}")
-        new = {name: (rename or {}).get(name, name) for name in features}
-        if len(set(new.values())) < len(new):
-            raise DataError(f"{uri}: the rename map gives two features one name")
-        self._old = {renamed: name for name, renamed in new.items()}
         for name in (STATE, ACTION):
-            if name not in self._old:
+            if name not in features:
                 raise DataError(
                     f"{uri}: no feature {name!r}, which every policy needs; "
-                    f"it has {_names(features)}; name one with a rename map"
+                    f"it has {_names(features)}; record it"
                 )
-        columns = [self._old[STATE], self._old[ACTION]]
-        rows = read_rows(uri, folder, columns, int(self._info["total_frames"]))
-        self.state = matrix(rows, columns[0])
-        self.action = matrix(rows, columns[1])
+        rows = read_rows(uri, folder, [STATE, ACTION], int(self._info["total_frames"]))
+        self.state = matrix(rows, STATE)
+        self.action = matrix(rows, ACTION)
         self._meta = read_episodes(uri, folder)
         tasks = read_tasks(folder)
         self.episodes: Sequence[Episode] = _episodes(uri, rows, tasks, self.state, self.action)
         self.schema = self._schema(tuple(dict.fromkeys(e.task for e in self.episodes)))
-        self.fingerprint = fingerprint(folder, rename or {})
+        self.fingerprint = fingerprint(folder)
 
     def frames(self, camera: str) -> Iterator[np.ndarray]:
         """Yield every picture of `camera` once, in frame order, as (height, width, 3) uint8.
@@ -84,9 +71,8 @@ class LeRobotRobotDataset:
         Raises:
             DataError: if a video is missing or ends too early; the text names the episode.
         """
-        old = self._old[camera]
-        if self._info["features"][old]["dtype"] == "image":
-            yield from stored_pictures(self.folder, old)
+        if self._info["features"][camera]["dtype"] == "image":
+            yield from stored_pictures(self.folder, camera)
             return
         pattern = str(self._info["video_path"])
         segments = (
@@ -94,11 +80,11 @@ class LeRobotRobotDataset:
                 episode=int(row["episode_index"]),
                 file=self.folder
                 / pattern.format(
-                    video_key=old,
-                    chunk_index=row[f"videos/{old}/chunk_index"],
-                    file_index=row[f"videos/{old}/file_index"],
+                    video_key=camera,
+                    chunk_index=row[f"videos/{camera}/chunk_index"],
+                    file_index=row[f"videos/{camera}/file_index"],
                 ),
-                start=float(row[f"videos/{old}/from_timestamp"]),
+                start=float(row[f"videos/{camera}/from_timestamp"]),
                 frames=int(row["length"]),
             )
             for row in self._meta
@@ -108,14 +94,14 @@ class LeRobotRobotDataset:
     def _schema(self, tasks: tuple[str, ...]) -> DatasetSchema:
         features = self._info["features"]
         cameras = {
-            new: _height_width_channels(features[old])
-            for new, old in sorted(self._old.items())
-            if features[old]["dtype"] in ("video", "image")
+            name: _height_width_channels(feature)
+            for name, feature in sorted(features.items())
+            if feature["dtype"] in ("video", "image")
         }
         return DatasetSchema(
             cameras=cameras,
-            state=_joints(features[self._old[STATE]]),
-            action=_joints(features[self._old[ACTION]]),
+            state=_joints(features[STATE]),
+            action=_joints(features[ACTION]),
             fps=int(self._info["fps"]),
             tasks=tasks,
             robot=str(self._info.get("robot_type") or "unknown"),
@@ -196,18 +182,19 @@ def with_episodes(dataset: LeRobotRobotDataset, partition: str) -> LeRobotRobotD
     return part
 
 
-def open_folder(address: DatasetUri, folder: Path) -> LeRobotRobotDataset:
+def open_folder(address: Address, folder: Path) -> LeRobotRobotDataset:
     """Open `folder` as `address` asks for it: episodes held out, a partition.
 
     Raises:
         DataError: if it is no dataset, or holds out more episodes than it has.
     """
-    dataset = LeRobotRobotDataset(address.text, folder, held_out=address.eval_episodes)
-    if address.partition:
-        dataset = with_episodes(dataset, address.partition)
-    if dataset.held_out > len(dataset.episodes):
+    held_out = address.whole_number(HELD_OUT)
+    dataset = LeRobotRobotDataset(address.text, folder, held_out=held_out)
+    if "partition" in address.options:
+        dataset = with_episodes(dataset, address.options["partition"])
+    if not 0 <= held_out <= len(dataset.episodes):
         raise DataError(
-            f"{dataset.uri}: eval_episodes={dataset.held_out} but it has "
-            f"{len(dataset.episodes)} episodes; hold out fewer"
+            f"{dataset.uri}: {HELD_OUT}={held_out} is out of range; it has "
+            f"{len(dataset.episodes)} episodes, choose 0 to {len(dataset.episodes)}"
         )
     return dataset

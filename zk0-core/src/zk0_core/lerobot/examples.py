@@ -8,6 +8,7 @@ import torch
 
 from zk0_core.data import RobotDataset
 from zk0_core.lerobot.prefix_cache import Batch, PrefixCache
+from zk0_core.lerobot.rows import Rows
 
 Preprocess = Callable[[Batch], Batch]
 
@@ -47,7 +48,7 @@ class PictureSource:
         self,
         dataset: RobotDataset,
         chunks: Chunks,
-        pictures: Mapping[str, np.ndarray],
+        pictures: Mapping[str, Rows],
         preprocess: Preprocess,
     ) -> None:
         """Serve `chunks`; `pictures` are (N, 3, H, W) uint8 by camera."""
@@ -82,18 +83,24 @@ class PrefixSource:
     def __init__(
         self,
         chunks: Chunks,
-        cache: PrefixCache,
+        caches: Sequence[PrefixCache],
         state: torch.Tensor,
         action: torch.Tensor,
         device: str,
     ) -> None:
-        """Serve `chunks` from normalised state (N, max_state_dim), action (N, max_action_dim)."""
+        """Serve `chunks` from normalised state (N, max_state_dim), action (N, max_action_dim).
+
+        The `caches`, one a part of the dataset, have N frames together. Prefixes of fewer tokens
+        than the longest are padded at their end.
+        """
         self._chunks = chunks
-        self._cache = cache
+        self._values = Rows([cache.values for cache in caches])
+        masks = Rows([cache.mask for cache in caches])
+        self._mask = masks[np.arange(len(masks))]  # (N, S) bool
         self._state = state
         self._action = action
         self._device = device
-        self._padded = not bool(cache.mask[chunks.frames].all())
+        self._padded = not bool(self._mask[chunks.frames].all())
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -104,8 +111,8 @@ class PrefixSource:
         which = np.asarray(indices)
         frames = self._chunks.frames[which]
         actions, padding = self._chunks.actions(which)
-        prefix = torch.from_numpy(self._cache.values[frames])
-        mask = torch.from_numpy(self._cache.mask[frames]) if self._padded else None
+        prefix = torch.from_numpy(self._values[frames])
+        mask = torch.from_numpy(self._mask[frames]) if self._padded else None
         batch = {
             # Converted after the move: half the bytes travel to a GPU.
             "prefix": prefix.to(self._device).float(),

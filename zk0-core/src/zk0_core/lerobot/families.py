@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from zk0_core.data import DatasetSchema, Statistics
 from zk0_core.errors import DataError, UsageError
-from zk0_core.lerobot.policies import LeRobotPolicy
 from zk0_core.lerobot.saving import VLM
 from zk0_core.lerobot.tiny_vlm import IMAGE_SIZE, MAX_TOKENS, load_base, tiny_folder
 from zk0_core.seeds import derive_seed
 
+# Plans ask families for their defaults, and must not wait for torch.
 if TYPE_CHECKING:
+    import torch
     from lerobot.configs import PreTrainedConfig
+
+    from zk0_core.data import DatasetSchema, Statistics
+    from zk0_core.lerobot.policies import LeRobotPolicy
 
 
 class TinySmolVLAFamily:
@@ -39,15 +40,18 @@ class TinySmolVLAFamily:
         self._base = base or tiny_folder()
 
     def load(
-        self, schema: DatasetSchema, statistics: Statistics, *, seed: int, device: str
-    ) -> LeRobotPolicy:
+        self, schema: "DatasetSchema", statistics: "Statistics", *, seed: int, device: str
+    ) -> "LeRobotPolicy":
         """Return the policy for `schema`; the expert's weights are drawn from `seed`.
 
         Raises:
             DataError: if the schema has no camera or more joints than the policy takes.
         """
+        import torch
         from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
         from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
+        from zk0_core.lerobot.policies import LeRobotPolicy
 
         inputs, outputs = _features(schema)
         config = SmolVLAConfig(
@@ -92,14 +96,17 @@ class LeRobotFamily:
         self._cameras = cameras
 
     def load(
-        self, schema: DatasetSchema, statistics: Statistics, *, seed: int, device: str
-    ) -> LeRobotPolicy:
+        self, schema: "DatasetSchema", statistics: "Statistics", *, seed: int, device: str
+    ) -> "LeRobotPolicy":
         """Return the policy as it was saved; `seed` draws nothing.
 
         Raises:
             UsageError: if there is no policy at the path, or it has not the cameras to use.
         """
+        import torch
         from lerobot.policies.factory import get_policy_class
+
+        from zk0_core.lerobot.policies import LeRobotPolicy
 
         config = self._config()
         config.device = "cpu"
@@ -120,7 +127,7 @@ class LeRobotFamily:
         self._load_weights(module)
         return LeRobotPolicy(module, statistics, device=device)
 
-    def _load_weights(self, module: torch.nn.Module) -> None:
+    def _load_weights(self, module: "torch.nn.Module") -> None:
         """Read the weights; LeRobot's own loading leaves those that are missing at random."""
         from huggingface_hub import hf_hub_download
         from loguru import logger
@@ -182,7 +189,7 @@ class LeRobotFamily:
         }
 
 
-def _features(schema: DatasetSchema) -> tuple[dict[str, Any], dict[str, Any]]:
+def _features(schema: "DatasetSchema") -> tuple[dict[str, Any], dict[str, Any]]:
     """Return LeRobot's input and output features for `schema`, cameras in order of name."""
     from lerobot.configs import FeatureType, PolicyFeature
 

@@ -9,6 +9,7 @@ import torch
 
 from zk0_core.data import DatasetSchema, Progress, RobotDataset, Statistics
 from zk0_core.errors import DataError
+from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss
 from zk0_core.lerobot.compatibility import check_schema, check_supported, interface
 from zk0_core.lerobot.examples import Chunks, PictureSource, observation
@@ -16,6 +17,7 @@ from zk0_core.lerobot.flow import flow_draws, flow_noise
 from zk0_core.lerobot.frames import frame_memmap
 from zk0_core.lerobot.prefix_cache import Batch, obstacle
 from zk0_core.lerobot.prefix_source import prefix_source
+from zk0_core.lerobot.rows import Rows
 from zk0_core.lerobot.stats import lerobot_stats
 from zk0_core.parameters import set_params, to_numpy
 from zk0_core.tensors import Tensors, fingerprint
@@ -115,7 +117,8 @@ class LeRobotPolicy:
             width, height = config.resize_imgs_with_padding
             size = (height, width)
         pictures = {
-            camera: frame_memmap(dataset, camera, size, progress) for camera in self._cameras
+            camera: Rows([frame_memmap(part, camera, size, progress) for part in parts_of(dataset)])
+            for camera in self._cameras
         }
         chunks = Chunks(dataset, episodes, config.action_delta_indices or [0])
         return PictureSource(dataset, chunks, pictures, self._pre)

@@ -7,6 +7,8 @@ import torch
 from loguru import logger
 
 from zk0_core.data import Progress, RobotDataset
+from zk0_core.errors import DataError
+from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss
 from zk0_core.lerobot.examples import Chunks, PrefixSource, Preprocess, observation
 from zk0_core.lerobot.flow import flow_draws
@@ -45,24 +47,44 @@ def prefix_source(
         frozen: Fingerprint of the policy's frozen weights.
         progress: Told about the cache's computation.
     """
+    parts = []
+    # By part, so that what is joined shares its caches with what is not.
+    for part in parts_of(dataset):
+        try:
+            parts.append(_checked(policy, preprocess, part, frozen, progress))
+        except (DiskFull, _Inexact) as problem:
+            logger.warning("{}; training from pictures, several times slower", problem)
+            return None
+    caches, states, actions = zip(*parts, strict=True)
+    return PrefixSource(chunks, caches, torch.cat(states), torch.cat(actions), policy.config.device)
+
+
+class _Inexact(DataError):
+    """A cache does not give the loss that pictures give."""
+
+
+def _checked(
+    policy: "SmolVLAPolicy",
+    preprocess: Preprocess,
+    dataset: RobotDataset,
+    frozen: str,
+    progress: Progress | None,
+) -> tuple[PrefixCache, torch.Tensor, torch.Tensor]:
+    """Return the prefixes of a dataset that is not joined, its normalised states and actions.
+
+    Raises:
+        DiskFull: if there is no room for the prefixes.
+        _Inexact: if they don't give the loss that pictures give.
+    """
     make_batch = observations_of(policy, preprocess, dataset)
-    try:
-        cache = prefix_cache(policy, dataset, make_batch, frozen, progress)
-    except DiskFull as error:
-        logger.warning("{}; training from pictures, several times slower", error)
-        return None
+    cache = prefix_cache(policy, dataset, make_batch, frozen, progress)
     state, action = _normalised(policy, preprocess, dataset)
     plain, cached = _losses_both_ways(policy, dataset, cache, state, action, make_batch)
     if abs(plain - cached) > CHECK_TOLERANCE * abs(plain):
-        logger.warning(
-            "{}: loss from cached prefixes is {:.6f}, from pictures {:.6f}; "
-            "training from pictures, several times slower",
-            dataset.uri,
-            cached,
-            plain,
+        raise _Inexact(
+            f"{dataset.uri}: loss from cached prefixes is {cached:.6f}, from pictures {plain:.6f}"
         )
-        return None
-    return PrefixSource(chunks, cache, state, action, policy.config.device)
+    return cache, state, action
 
 
 def observations_of(

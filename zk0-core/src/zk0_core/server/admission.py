@@ -1,5 +1,7 @@
 """Whether a client's update counts."""
 
+import math
+
 from zk0_core.errors import WireError
 from zk0_core.protocols import Codec, Update
 from zk0_core.tensors import Tensors, first_not_finite
@@ -26,7 +28,8 @@ def admit(
 
     Raises:
         WireError: if the report answers another order, or the update has a wrong name, shape or
-            dtype, a value that is not finite, or no examples; the text is the reason.
+            dtype, a value that is not finite, no examples, or no loss before training where the
+            order asks for it; the text is the reason.
     """
     for field in ("run", "round", "client"):
         if getattr(report, field) != getattr(order, field):
@@ -36,8 +39,11 @@ def admit(
             )
     if report.examples <= 0:
         raise WireError(f"update counts {report.examples} examples; at least 1 is needed")
+    loss = report.start_loss
+    if order.start_loss and (loss is None or not math.isfinite(loss)):
+        raise WireError(f"the loss before training, which the strategy needs, is {loss}")
     delta = codec.decode(encoded, like=params)
     for tensors in (delta, extra):
         if (name := first_not_finite(tensors)) is not None:
             raise WireError(f"NaN or infinity in {name}")
-    return Update(order.client, report.examples, delta, extra)
+    return Update(order.client, report.examples, delta, extra, loss)

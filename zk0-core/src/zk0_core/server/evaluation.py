@@ -41,6 +41,7 @@ def score_model(
             pool=pool,
             final=round == plan.rounds,
             progress=progress,
+            rename=evaluation.rename,
         )
         figures = build_evaluator(evaluation.evaluator).evaluate(request)
         by_dataset.setdefault(evaluation.dataset, {"name": evaluation.dataset}).update(figures)

@@ -12,12 +12,11 @@ from zk0_core.errors import DataError
 from zk0_core.files import whole_file, write_json
 from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import build_policy_family, open_dataset
+from zk0_core.plan import EvaluationPlan
 from zk0_core.protocols import Policy
+from zk0_core.server.output import FACTS
 from zk0_core.tensors import Tensors, fingerprint
 from zk0_core.wire.orders import Recipe, SchemaReport
-
-FACTS = "zk0.json"
-"""File beside a saved model: the schema and statistics that it was trained with."""
 
 _converter = cattrs.Converter()
 _converter.register_unstructure_hook(Path, str)
@@ -99,18 +98,19 @@ def read_facts(folder: Path) -> ModelRef:
     return _converter.structure(json.loads((folder / FACTS).read_text()), ModelRef)
 
 
-def check_overlap(datasets: Sequence[str], reports: Sequence[SchemaReport]) -> None:
+def check_overlap(evaluations: Sequence[EvaluationPlan], reports: Sequence[SchemaReport]) -> None:
     """Raise DataError if an episode to evaluate on is one that a client trains on.
 
     Args:
-        datasets: URIs of the evaluation datasets whose recorded episodes are read.
+        evaluations: Those whose recorded episodes are read.
         reports: What the clients said of their training episodes.
     """
     trained: Mapping[str, str] = {
         episode.hash: report.client for report in reports for episode in report.episodes
     }
-    for uri in datasets:
-        held_out = evaluation_episodes(open_dataset(uri))
+    for evaluation in evaluations:
+        uri = evaluation.dataset
+        held_out = evaluation_episodes(open_dataset(uri, evaluation.rename))
         if not held_out:
             raise DataError(
                 f"evaluation dataset {uri} holds out no episode; add ?eval_episodes=5, "

@@ -1,5 +1,8 @@
 """The output folder of a run; every file is written whole or not at all."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +10,14 @@ import attrs
 
 from zk0_core.errors import UsageError
 from zk0_core.files import write_json, write_text
-from zk0_core.history import History, RoundRecord, to_line
+from zk0_core.history import History, RoundRecord, from_line, to_line
 from zk0_core.plan import RunPlan
+from zk0_core.server.checkpoint import Checkpoints
+
+PLAN = "plan.json"
+HISTORY = "history.jsonl"
+FACTS = "zk0.json"
+"""File beside a saved model: the schema and statistics that it was trained with."""
 
 
 class RunFolder:
@@ -29,15 +38,70 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         return cls(path)
 
+    @classmethod
+    def reopen(cls, path: Path) -> "RunFolder":
+        """Open the folder of a run that ended before its time.
+
+        Raises:
+            UsageError: if `path` is no run, or the run is finished.
+        """
+        if not (path / PLAN).is_file():
+            raise UsageError(f"{path} is no run: {PLAN} is not there; name a run's folder")
+        folder = cls(path)
+        if (folder.model(None) / FACTS).is_file():
+            raise UsageError(f"{path} is finished; start another run with zk0 run")
+        return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing this run.
+
+        Raises:
+            UsageError: if one does already.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(
+                f"{self.path} is being written by another process; wait for it, or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def model(self, round: int | None) -> Path:
         """Return the folder of the model after `round`; of the final one for None."""
         return self.path / "models" / ("final" if round is None else f"round_{round}")
 
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Where the run can be taken up again."""
+        return Checkpoints(self.path / "checkpoints")
+
     def write_plan(self, plan: RunPlan) -> None:
-        """Write the plan."""
-        from zk0_core.runfile import plan_to_toml
+        """Write the plan: as TOML for people, as JSON for `read_plan`."""
+        from zk0_core.runfile import plan_to_json, plan_to_toml
 
         write_text(self.path / "plan.toml", plan_to_toml(plan))
+        write_text(self.path / PLAN, plan_to_json(plan) + "\n")
+
+    def read_plan(self) -> RunPlan:
+        """Return the plan."""
+        from zk0_core.runfile import plan_from_json
+
+        return plan_from_json((self.path / PLAN).read_text(encoding="utf-8"))
+
+    def back_to(self, round: int) -> History:
+        """Return the history up to `round`, -1 for none; what is recorded of later ones goes."""
+        path = self.path / HISTORY
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        kept = lines[: round + 1]
+        write_text(path, "".join(f"{line}\n" for line in kept))
+        return History(tuple(map(from_line, kept)))
 
     def write_round(self, history: History, action_dim: int) -> None:
         """Write every file that a round changes, its record last."""
@@ -54,8 +118,10 @@ class RunFolder:
             for entry in history.rounds
         }
         write_json(self.path / "policy_loss_history.json", losses)
-        with (self.path / "history.jsonl").open("a", encoding="utf-8") as log:
+        with (self.path / HISTORY).open("a", encoding="utf-8") as log:
             log.write(to_line(record) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
 
 
 def _server(record: RoundRecord) -> dict[str, Any]:

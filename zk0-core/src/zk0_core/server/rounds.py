@@ -1,18 +1,22 @@
 """The rounds of a federated run: send the model out, combine what comes back, score it."""
 
 import time
+from pathlib import Path
 
 import attrs
 from loguru import logger
 
 from zk0_core.errors import RoundError, WireError
 from zk0_core.history import ClientRecord, History, Refusal, RoundRecord
+from zk0_core.personal import personal_patterns, split
 from zk0_core.plan import RunPlan
 from zk0_core.protocols import Codec, Strategy, Update
 from zk0_core.schedules import Schedules
 from zk0_core.server.admission import admit
 from zk0_core.server.exchange import Exchange, Reply
+from zk0_core.server.kept import kept
 from zk0_core.server.preflight import Roster
+from zk0_core.server.result import fitting
 from zk0_core.server.sampling import sample_clients
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors
@@ -25,6 +29,7 @@ from zk0_core.wire.orders import (
     from_record,
     header_type,
     pack,
+    pack_each,
     tensors_from,
     to_record,
 )
@@ -45,6 +50,8 @@ class Federation:
     codec: Codec
     template: RoundOrder
     """The order of round 0, from which every order is made."""
+    keep: Path | None = None
+    """Where a round's updates stay for a strategy that sees all at once; None when it streams."""
 
 
 def run_round(
@@ -62,10 +69,12 @@ def run_round(
     common = federation.schedules.lr(round, history)
     orders = {c: make_order(federation, round, c, history, common) for c in clients}
 
-    strategy.begin(params, round)
-    broadcast = pack(federation.codec.encode(params))
+    shared, personal = split(params, personal_patterns(plan.strategy))
+    strategy.begin(shared, round)
+    broadcast = pack(federation.codec.encode(shared))
+    extras = pack_each({client: strategy.order(client) for client in clients})
     contents = {
-        client: to_record(order, params=broadcast, extra=pack(strategy.order(client)))
+        client: to_record(order, params=broadcast, extra=extras[client])
         for client, order in orders.items()
     }
     accepted: list[ClientRecord] = []
@@ -73,17 +82,17 @@ def run_round(
     for reply in federation.exchange.ask(TRAIN, contents, federation.roster.nodes):
         order = orders[reply.client]
         try:
-            report, update = open_reply(reply, order, federation.codec, params)
+            report, update = open_reply(reply, order, federation.codec, shared)
+            strategy.add(kept(update, federation.keep) if federation.keep else update)
         except WireError as problem:
             logger.warning("round {}: {} refused: {}", round, reply.client, problem)
             refused.append(Refusal(reply.client, str(problem)))
             continue
-        strategy.add(update)
         accepted.append(client_record(order, report, bytes_in(contents[reply.client]), reply))
 
     counted = len(accepted) >= plan.min_updates
     if counted:
-        params = strategy.finish()
+        params = fitting(strategy.finish(), shared, plan.strategy) | personal
     record = RoundRecord(
         round=round,
         clients=tuple(accepted),

@@ -10,11 +10,19 @@ from loguru import logger
 
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
-from zk0_core.history import History, RoundRecord
-from zk0_core.parts import build_codec, build_reporter, build_strategy, reads_episodes
+from zk0_core.history import RoundRecord
+from zk0_core.parts import (
+    build_codec,
+    build_reporter,
+    build_strategy,
+    reads_episodes,
+    strategy_record,
+)
+from zk0_core.personal import check_personal, personal_patterns
 from zk0_core.plan import RunPlan
 from zk0_core.protocols import Reporter
 from zk0_core.schedules import Schedules
+from zk0_core.server.checkpoint import Checkpoint
 from zk0_core.server.evaluation import score_model
 from zk0_core.server.exchange import Exchange
 from zk0_core.server.model import (
@@ -36,15 +44,23 @@ from zk0_core.wire.orders import RoundOrder
 class Server:
     """Runs a plan; `history` is what happened."""
 
-    def __init__(self, plan: RunPlan, folder: RunFolder, workers: Workers) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        folder: RunFolder,
+        workers: Workers,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        """Prepare to run `plan` from the start, or to go on from `checkpoint`."""
         self.plan = plan
         self.workers = workers
-        self.history = History()
+        self.history = folder.back_to(checkpoint.round if checkpoint else -1)
         self._folder = folder
+        self._checkpoint = checkpoint
         self._params_file = folder.path / "spool" / "params.safetensors"
 
     def run(self, grid: Grid) -> None:
-        """Run all rounds over `grid`."""
+        """Run all rounds over `grid`, or those that are left."""
         reporters = [build_reporter(choice) for choice in self.plan.reporters]
         for reporter in reporters:
             reporter.start(self.plan, self._folder.path)
@@ -52,12 +68,17 @@ class Server:
         roster, model, start = self._preflight(exchange)
         federation = self._federation(exchange, roster, model, start)
 
-        params = start.params
-        final = self._close_round(RoundRecord(round=0), params, model, reporters)
-        for round in range(1, self.plan.rounds + 1):
+        if self._checkpoint is None:
+            params = start.params
+            self._close_round(RoundRecord(round=0), params, federation, model, reporters)
+        else:
+            params = self._checkpoint.params
+            federation.strategy.restore(self._checkpoint.strategy)
+        for round in range(len(self.history.rounds), self.plan.rounds + 1):
             params, record = run_round(federation, round, params, self.history)
-            final = self._close_round(record, params, model, reporters)
+            self._close_round(record, params, federation, model, reporters)
 
+        final = self._ref(model, params)
         self.workers.submit(0, save_model, final, self._folder.model(None)).result()
         for reporter in reporters:
             reporter.finish(self.history)
@@ -66,7 +87,7 @@ class Server:
         roster = call_roll(exchange, recipe_of(self.plan), expected=len(self.plan.clients))
         check_alike(roster.reports)
         recorded = [
-            evaluation.dataset
+            evaluation
             for evaluation in self.plan.evaluations
             if reads_episodes(evaluation.evaluator)
         ]
@@ -78,12 +99,14 @@ class Server:
             params=None,
         )
         start = self.workers.submit(0, start_model, model, roster.reports).result()
+        check_personal(start.params, personal_patterns(self.plan.strategy))
         logger.info("{} clients: {}", len(roster.names), ", ".join(roster.names))
         return roster, model, start
 
     def _federation(
         self, exchange: Exchange, roster: Roster, model: ModelRef, start: Start
     ) -> Federation:
+        strategy = strategy_record(self.plan.strategy)
         return Federation(
             plan=self.plan,
             exchange=exchange,
@@ -103,26 +126,25 @@ class Server:
                 mu=Span.constant(0.0),
                 boost=1.0,
                 accepted_round=0,
+                start_loss=strategy.wants_start_loss,
             ),
+            keep=self._folder.path / "spool" / "kept" if strategy.sees_all_updates else None,
         )
 
     def _close_round(
         self,
         record: RoundRecord,
         params: Tensors,
+        federation: Federation,
         model: ModelRef,
         reporters: Sequence[Reporter],
-    ) -> ModelRef:
-        """Evaluate when it is time, record, save, and tell the reporters.
-
-        Returns:
-            The model after the round.
-        """
+    ) -> None:
+        """Evaluate when it is time, record, save, and tell the reporters."""
         started = time.perf_counter()
         round, last = record.round, record.round == self.plan.rounds
         ref = self._ref(model, params)
         record = attrs.evolve(record, params_hash=ref.params_hash)
-        if last or round % self.plan.eval_every == 0:
+        if last or (self.plan.eval_every and round % self.plan.eval_every == 0):
             folder = self._folder.path / "evaluate" / f"round_{round}"
             scores = score_model(self.plan, ref, round, folder, self.workers)
             record = attrs.evolve(
@@ -136,9 +158,9 @@ class Server:
         self._folder.write_round(self.history, len(model.schema.action))
         if self.plan.checkpoint_every and round and round % self.plan.checkpoint_every == 0:
             self.workers.submit(0, save_model, ref, self._folder.model(round)).result()
+        self._folder.checkpoints.save(Checkpoint(round, params, federation.strategy.state()))
         for reporter in reporters:
             reporter.round(record, self.history)
-        return ref
 
     def _ref(self, model: ModelRef, params: Tensors) -> ModelRef:
         """Return the model with `params`, written where the workers find them."""

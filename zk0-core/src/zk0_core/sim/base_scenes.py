@@ -12,6 +12,7 @@ import numpy as np
 
 from zk0_core.cache import cache_folder
 from zk0_core.data import Progress
+from zk0_core.engines.orphans import end_with_parent
 from zk0_core.files import build_folder
 from zk0_core.sim.arm import CAMERAS, PICTURE_SIZE, SimulatedArm
 from zk0_core.sim.expert import Expert
@@ -58,7 +59,9 @@ def rendered(
             results: Iterable[tuple[np.ndarray, np.ndarray]] = map(draw, seeds)
             if workers > 1:
                 context = multiprocessing.get_context("forkserver")
-                pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+                pool = stack.enter_context(
+                    ProcessPoolExecutor(workers, context, initializer=end_with_parent)
+                )
                 results = pool.map(draw, seeds, chunksize=50)
             for number, (views, label) in enumerate(results):
                 pictures[number] = views

@@ -16,6 +16,7 @@ import attrs
 
 from zk0_core.cache import cache_folder
 from zk0_core.data import Progress
+from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import Zk0Error
 from zk0_core.files import build_folder
 from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, MAX_STEPS, PICTURE_SIZE
@@ -77,7 +78,7 @@ def _workers(count: int) -> Iterator[Executor | None]:
     # Spawned rather than forked, which is unsafe beside the threads of torch and of encoders. A
     # worker imports MuJoCo but neither torch nor LeRobot: it is there in less than a second.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as executor:
+    with ProcessPoolExecutor(count, context, initializer=end_with_parent) as executor:
         try:
             yield executor
         finally:

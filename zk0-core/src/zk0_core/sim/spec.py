@@ -5,11 +5,11 @@ left strip of the table. Every scene is drawn from one whole number, its seed; t
 never overlap, so that no demonstration, evaluation start or base scene can be another's.
 """
 
-from typing import NoReturn
-from urllib.parse import unquote
+from typing import Any
 
 import attrs
 
+from zk0_core.addresses import Address
 from zk0_core.errors import DataError
 from zk0_core.options import did_you_mean
 
@@ -85,29 +85,19 @@ class SimSpec:
         Raises:
             DataError: if the address names an unknown task or option, or a value out of range.
         """
-        scheme, _, rest = uri.partition(":")
-        if scheme != "sim" or not rest:
+        ours = uri.startswith("sim:")
+        address = Address.parse(uri, _OPTIONS if ours else None)
+        if not ours:
             raise DataError(
-                f"dataset {uri!r}: not an address of the simulated arm; write it like "
+                f"dataset '{uri}' is not one of the simulated arm; write it like "
                 "sim:lift?region=left&episodes=50"
             )
-        task, _, query = rest.partition("?")
-        values: dict[str, str | int] = {"task": task}
-        for pair in query.split("&") if query else []:
-            name, equals, text = pair.partition("=")
-            if name not in _OPTIONS:
-                _refuse_choice(uri, "option", name, _OPTIONS)
-            if not equals or not text:
-                raise DataError(
-                    f"dataset {uri!r}: option {name!r} has no value; write {name}=VALUE"
-                )
-            if name in values:
-                raise DataError(f"dataset {uri!r}: option {name!r} is given twice; keep one")
-            values[name] = _whole_number(uri, name, text) if name in _NUMBERS else unquote(text)
+        values: dict[str, Any] = {"task": address.place, **address.options}
+        values |= {name: address.whole_number(name) for name in _NUMBERS if name in values}
         try:
-            return cls(**values)  # type: ignore[arg-type]  # the loop gives each its own type
+            return cls(**values)
         except DataError as error:
-            raise DataError(f"dataset {uri!r}: {error}") from None
+            raise DataError(f"dataset '{uri}': {error}") from None
 
     @property
     def uri(self) -> str:
@@ -132,25 +122,11 @@ _OPTIONS = ("region", "episodes", "split", "seed")
 _NUMBERS = ("episodes", "seed")
 
 
-def _whole_number(uri: str, name: str, text: str) -> int:
-    """Return `text` as a whole number."""
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()):
-        raise DataError(f"dataset {uri!r}: {name}={text} is not a whole number; write {name}=10")
-    return int(text)
-
-
 def _check_choice(kind: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a `value` that is not among `choices`."""
     if value not in choices:
-        _refuse_choice("", kind, value, choices)
-
-
-def _refuse_choice(uri: str, kind: str, value: str, choices: tuple[str, ...]) -> NoReturn:
-    """Raise the error for an unknown `value`, with the nearest choice if one is near."""
-    where = f"dataset {uri!r}: " if uri else ""
-    guess = did_you_mean(value, choices)
-    raise DataError(f"{where}unknown {kind} {value!r}; choose from {', '.join(choices)}{guess}")
+        guess = did_you_mean(value, choices)
+        raise DataError(f"unknown {kind} '{value}'; choose from {', '.join(choices)}{guess}")
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:

@@ -5,6 +5,7 @@ of the tensors as sent; the receiver checks it before it uses a byte.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -69,6 +70,8 @@ class RoundOrder:
     boost: float
     accepted_round: int
     """Round of this client's last accepted update: its state goes on from there; 0 for none."""
+    start_loss: bool = False
+    """Whether the report must say the loss before training."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +104,8 @@ class RoundReport:
     seconds: float
     seconds_data: float
     seconds_compute: float
+    start_loss: float | None = None
+    """Loss before training, where the order asks for it."""
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
@@ -118,6 +123,15 @@ def pack(tensors: Tensors) -> Packed:
     """Return `tensors` packed for the wire."""
     arrays = ArrayRecord({name: Array(tensors[name]) for name in sorted(tensors)})
     return Packed(arrays, fingerprint(tensors))
+
+
+def pack_each(tensors: Mapping[str, Tensors]) -> dict[str, Packed]:
+    """Return every client's tensors packed; those that are one object are packed once."""
+    packed: dict[int, Packed] = {}
+    for own in tensors.values():
+        if id(own) not in packed:
+            packed[id(own)] = pack(own)
+    return {client: packed[id(own)] for client, own in tensors.items()}
 
 
 def to_record(header: Any, **groups: Packed) -> RecordDict:

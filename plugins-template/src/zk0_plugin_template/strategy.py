@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core import Update, gt
+from zk0_core import StrategyOptions, Update, gt
 
 if TYPE_CHECKING:
     from zk0_core.tensors import Tensors
 
 
 @attrs.frozen(kw_only=True)
-class MeanOptions:
-    """Options of `template-mean`: flags `--strategy.step`, keys of [strategy] in a run file."""
+class MeanOptions(StrategyOptions):
+    """Options: flags `--strategy.step`, keys of [strategy] in a run file."""
 
     step: float = attrs.field(
         default=1.0,

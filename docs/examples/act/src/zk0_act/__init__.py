@@ -1,0 +1,1 @@
+"""What act adds to zk0."""

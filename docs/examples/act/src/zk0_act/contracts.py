@@ -1,0 +1,16 @@
+"""What zk0 asks of each kind of plugin, run on those of this package.
+
+`zk0 plugins test` finds this module beside plugin.py, and pytest runs it from the tests. A check
+that cannot hold for a plugin is named in `exceptions`, with the reason.
+"""
+
+from typing import ClassVar
+
+from zk0_core.testing import PolicyContract
+
+
+class TestPolicy(PolicyContract):
+    """The policy."""
+
+    plugin = "act"
+    options: ClassVar = {"dim_model": 32, "chunk_size": 8, "n_action_steps": 4}

@@ -1,0 +1,1 @@
+"""What action-smoothness adds to zk0."""

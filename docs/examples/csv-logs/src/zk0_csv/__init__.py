@@ -1,0 +1,1 @@
+"""What csv adds to zk0."""

@@ -1,0 +1,1 @@
+"""What fed-nova adds to zk0."""

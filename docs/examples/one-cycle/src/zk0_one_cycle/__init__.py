@@ -1,0 +1,1 @@
+"""What one-cycle adds to zk0."""

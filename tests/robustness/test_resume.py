@@ -1,0 +1,107 @@
+"""A run that is killed at any moment and resumed ends with the same bytes as one that was not."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.federation.test_run import history_without_times, model_hash, small_plan
+from zk0_core.errors import UsageError
+from zk0_core.plan import PluginChoice, RunPlan
+from zk0_core.run import resume
+from zk0_core.runfile import plan_to_json
+from zk0_core.server.checkpoint import Checkpoint, Checkpoints
+
+KILLS = int(os.environ.get("ZK0_KILLS", "2"))
+"""How many runs are killed, at moments drawn from the test's own seed; CI asks for more."""
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from zk0_core.run import run; "
+    "from zk0_core.runfile import plan_from_json; "
+    "run(plan_from_json(sys.stdin.read()), Path(sys.argv[1]))"
+)
+
+
+def plan() -> RunPlan:
+    """Three rounds with a strategy that has a state of its own, a model saved after each."""
+    strategy = PluginChoice("strategy", "fedavgm", {"momentum": 0.9, "lr": 1.0})
+    return small_plan(
+        rounds=3, eval_every=1, strategy=strategy, mu_schedulers=(), reporters=(), workers=1
+    )
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    """Start the run in a process of its own, and return once its plan is written."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder)], stdin=subprocess.PIPE, text=True
+    )
+    assert process.stdin
+    process.stdin.write(plan_to_json(plan()))
+    process.stdin.close()
+    while not (folder / "plan.json").is_file():
+        assert process.poll() is None
+        time.sleep(0.02)
+    return process
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The run that nobody killed, and how long it took from its plan to its end."""
+    folder = tmp_path_factory.mktemp("runs") / "reference"
+    process = started(folder)
+    began = time.monotonic()
+    assert process.wait() == 0
+    return folder, time.monotonic() - began
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_a_killed_run_ends_as_if_it_never_was(
+    kill: int, reference: tuple[Path, float], tmp_path: Path
+) -> None:
+    whole, seconds = reference
+    process = started(tmp_path / "run")
+    time.sleep(random.Random(kill).uniform(0, seconds))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if not (tmp_path / "run/models/final/zk0.json").is_file():
+        resume(tmp_path / "run")
+    assert model_hash(tmp_path / "run") == model_hash(whole)
+    assert history_without_times(tmp_path / "run") == history_without_times(whole)
+
+
+def test_a_finished_run_is_not_resumed(reference: tuple[Path, float]) -> None:
+    with pytest.raises(UsageError, match=r"is finished; start another run with zk0 run"):
+        resume(reference[0])
+
+
+def test_a_run_under_way_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(plan_to_json(plan()))
+    with (
+        FileLock(tmp_path / ".lock"),
+        pytest.raises(UsageError, match=r"being written by another process; wait for it, or stop"),
+    ):
+        resume(tmp_path)
+
+
+def test_what_is_no_run_is_not_resumed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is no run: plan.json is not there; name a run's folder"):
+        resume(tmp_path)
+
+
+def test_two_checkpoints_are_kept(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.last() is None
+    for round in range(12):
+        checkpoints.save(Checkpoint(round, {}, {}))
+    # Rounds are numbers, not texts: 11 comes after 9.
+    assert sorted(path.name for path in tmp_path.glob("round_*")) == ["round_10", "round_11"]
+    last = checkpoints.last()
+    assert last is not None
+    assert last.round == 11

@@ -1,0 +1,250 @@
+"""Strategies in rounds: arrival, state, quorum, refusals, what stays on disk."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zk0_core.errors import UsageError
+from zk0_core.plan import PluginChoice
+from zk0_core.protocols import Update
+from zk0_core.registry import Registry
+from zk0_core.tensors import Tensors, fingerprint
+
+STRATEGIES = sorted(
+    plugin.name
+    for plugin in Registry.discover().plugins
+    if plugin.kind == "strategy" and plugin.distribution == "zk0-strategies"
+)
+NAMES = [f"client-{letter}" for letter in "abcdefg"]
+SHAPES = {"body.w": (3, 2), "head.w": (4,)}
+
+
+def tensors(seed: int) -> Tensors:
+    random = np.random.default_rng(seed)
+    return {name: random.standard_normal(s).astype(np.float32) for name, s in SHAPES.items()}
+
+
+def play(strategy: Any, params: Tensors, round: int) -> Tensors:
+    strategy.begin(params, round)
+    for index, client in enumerate(NAMES):
+        seed = 100 * round + index
+        extra = tensors(seed + 50)
+        strategy.add(Update(client, 3 + index, tensors(seed), extra, start_loss=0.1 + index))
+    result: Tensors = strategy.finish()
+    return result
+
+
+@pytest.fixture
+def problems(quadratic):
+    random = np.random.default_rng(1)
+    return {
+        name: quadratic(
+            random.uniform(0.5, 2, 3).tolist(), random.standard_normal(3).tolist(), 3 + i
+        )
+        for i, name in enumerate(NAMES)
+    }
+
+
+def test_all_fifteen_are_there() -> None:
+    assert len(STRATEGIES) == 15
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_state_goes_on_to_the_bit(build, name) -> None:
+    strategy, params = build(name), tensors(0)
+    for round in (1, 2):
+        params = play(strategy, params, round)
+    state = {key: value.copy() for key, value in strategy.state().items()}
+    restored = build(name)
+    restored.restore(state)
+    assert fingerprint(restored.state()) == fingerprint(state)
+    for round in (3, 4):
+        one, other = play(strategy, params, round), play(restored, params, round)
+        assert fingerprint(one) == fingerprint(other)
+        params = one
+    assert fingerprint(strategy.state()) == fingerprint(restored.state())
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_new_strategy_takes_back_its_own_state(build, name) -> None:
+    strategy = build(name)
+    strategy.restore(strategy.state())
+    params = play(strategy, tensors(0), 1)
+    assert fingerprint(params) == fingerprint(play(build(name), tensors(0), 1))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_arguments_are_left_alone(build, name) -> None:
+    strategy, params, delta = build(name), tensors(0), tensors(1)
+    before = fingerprint(params), fingerprint(delta)
+    for round in (1, 2):
+        strategy.begin(params, round)
+        for index, client in enumerate(NAMES):
+            strategy.add(Update(client, 1 + index, delta, tensors(2), start_loss=1.0))
+        strategy.finish()
+    assert (fingerprint(params), fingerprint(delta)) == before
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_order_of_arrival_does_not_change_a_bit(federate, problems, name) -> None:
+    ends = []
+    for arrival in (NAMES, NAMES[::-1]):
+        clients = federate(problems, name, local_steps=2)
+        clients.grid.arrival = arrival
+        for _ in range(2):
+            clients.round()
+        ends.append((fingerprint(clients.params), fingerprint(clients.strategy.state())))
+    assert ends[0] == ends[1]
+
+
+def test_a_round_with_fewer_updates_than_needed_does_not_count(federate, problems) -> None:
+    def spoil(round, report, update):
+        return report, {name: np.full_like(value, np.inf) for name, value in update.items()}
+
+    clients = federate(problems, "krum", min_updates=5)
+    for name in NAMES[:3]:
+        clients.grid.tamper[name] = spoil
+    before = fingerprint(clients.params)
+    record = clients.round()
+    assert (record.counted, len(record.clients), len(record.refused)) == (False, 4, 3)
+    assert fingerprint(clients.params) == before
+
+
+def test_a_strategy_may_refuse_an_update_and_the_round_goes_on(federate, problems) -> None:
+    import attrs
+
+    def spoil(round, report, update):
+        return attrs.evolve(report, start_loss=-1.0), update
+
+    clients = federate(problems, "qfedavg")
+    clients.grid.tamper["client-b"] = spoil
+    record = clients.round()
+    assert [(refusal.client, refusal.reason) for refusal in record.refused] == [
+        ("client-b", "the loss before training is -1.0; qfedavg needs one of at least 0")
+    ]
+    assert len(record.clients) == 6
+
+
+def test_a_report_without_the_loss_that_was_asked_for_is_refused(federate, problems) -> None:
+    import attrs
+
+    def forget(round, report, update):
+        return attrs.evolve(report, start_loss=None), update
+
+    clients = federate(problems, "qfedavg")
+    clients.grid.tamper["client-b"] = forget
+    assert clients.round().refused[0].reason == (
+        "the loss before training, which the strategy needs, is None"
+    )
+
+
+@pytest.mark.parametrize("name", ["fedavg", "scaffold", "fedmedian"])
+def test_updates_stay_on_disk_for_those_that_see_all(federate, problems, name) -> None:
+    clients = federate(problems, name)
+    clients.round()
+    kept = sorted(path.stem for path in (clients.folder / "kept").glob("*.update"))
+    assert kept == (NAMES if name == "fedmedian" else [])
+
+
+# The plan: what is refused before anybody trains.
+
+RUN_FILE = """
+lr = 1e-3
+batch_size = 8
+reporters = []
+[policy]
+name = "smolvla-tiny"
+"""
+
+
+def resolved(strategy: str, clients: int, more: str = "", **options: Any) -> Any:
+    from zk0_core.resolve import resolve_plan
+    from zk0_core.runfile import settings_from_toml
+
+    table = "".join(f"\n{key} = {value}" for key, value in options.items())
+    text = f'{more}{RUN_FILE}\n[strategy]\nname = "{strategy}"{table}\n'
+    text += "".join(f'[[clients]]\ndataset = "local:/data/arm-{i}"\n' for i in range(clients))
+    return resolve_plan(settings_from_toml(text, "run.toml"), Registry.discover())
+
+
+@pytest.mark.parametrize(
+    ("strategy", "clients", "options", "text"),
+    [
+        (
+            "krum",
+            4,
+            {},
+            "strategy 'krum' with f = 1 needs at least 5 clients in a round, this run asks 4 "
+            "(4 clients, fraction 1); add clients, or choose other options or another strategy",
+        ),
+        (
+            "trimmed-mean",
+            4,
+            {},
+            "strategy 'trimmed-mean' with beta = 0.2 needs at least 5 clients in a round, this run "
+            "asks 4 (4 clients, fraction 1); add clients, or choose other options or another "
+            "strategy",
+        ),
+        (
+            "multi-krum",
+            7,
+            {"f": 1, "select": 6},
+            "strategy 'multi-krum' with f = 1, select = 6 needs at least 9 clients in a round, "
+            "this run asks 7 (7 clients, fraction 1); add clients, or choose other options or "
+            "another strategy",
+        ),
+        (
+            "fedmedian",
+            2,
+            {},
+            "strategy 'fedmedian' needs at least 3 clients in a round, this run asks 2 "
+            "(2 clients, fraction 1); add clients, or choose another strategy",
+        ),
+        (
+            "norm-clip",
+            2,
+            {},
+            "strategy 'norm-clip' needs at least 3 clients in a round, this run asks 2 (2 clients, "
+            "fraction 1); add clients, or choose other options or another strategy",
+        ),
+    ],
+)
+def test_too_few_clients_for_a_strategy(strategy, clients, options, text) -> None:
+    with pytest.raises(UsageError) as refused:
+        resolved(strategy, clients, **options)
+    assert str(refused.value) == text
+
+
+def test_the_fraction_counts_too() -> None:
+    with pytest.raises(UsageError, match=r"this run asks 4 \(8 clients, fraction 0.5\)"):
+        resolved("krum", 8, "fraction = 0.5\n")
+
+
+def test_the_plan_asks_for_as_many_updates_as_the_strategy_needs() -> None:
+    assert resolved("krum", 6).min_updates == 5
+    assert resolved("krum", 6, "min_updates = 6\n").min_updates == 6
+    assert resolved("fedavg", 6).min_updates == 1
+    assert resolved("norm-clip", 2, bound=1.0).min_updates == 1
+
+
+def test_personal_parts_in_a_run_file() -> None:
+    plan = resolved("fedmedian", 3, personal='["action_out_proj.*"]')
+    assert plan.strategy.options["personal"] == ("action_out_proj.*",)
+    with pytest.raises(UsageError, match=r"strategy\.personal must be a list of texts, got 'x'"):
+        resolved("fedmedian", 3, personal='"x"')
+
+
+def test_a_mu_scheduler_needs_a_strategy_with_mu() -> None:
+    text = (
+        r"mu-scheduler 'constant' cannot be used with strategy 'scaffold', which has no mu; leave "
+        r"it out, or choose a strategy that has one: fedprox"
+    )
+    with pytest.raises(UsageError, match=text):
+        resolved("scaffold", 2, 'mu_schedulers = [{name = "constant"}]\n')
+
+
+def test_a_choice_without_personal_parts_has_none() -> None:
+    from zk0_core.personal import personal_patterns
+
+    assert personal_patterns(PluginChoice("strategy", "somebodys", {})) == ()

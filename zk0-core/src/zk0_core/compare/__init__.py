@@ -1,0 +1,1 @@
+"""Did federating help? The same plan federated, centralized and with each client alone."""

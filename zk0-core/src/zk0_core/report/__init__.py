@@ -1,0 +1,1 @@
+"""A run's page: read from its folder, never from a model."""

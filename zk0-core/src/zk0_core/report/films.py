@@ -1,0 +1,115 @@
+"""The videos of a run that its page shows: the same starts in several rounds."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+ROUNDS = 6
+"""Most rounds of which videos are shown."""
+STARTS = 4
+"""Most starts that are shown."""
+BYTES = 48_000_000
+"""Most bytes of videos in one page, which browsers hold in memory."""
+
+
+@attrs.frozen
+class Film:
+    """One video."""
+
+    path: Path
+    round: int
+    start: str
+    """Its path below the round's folder without suffix, the same for the same start."""
+    facts: dict[str, Any]
+    """What the evaluator wrote beside it."""
+
+    @property
+    def outcome(self) -> str:
+        """How it went, in words; empty when nothing is known."""
+        success, seconds = self.facts.get("success"), self.facts.get("seconds")
+        if success is None:
+            loss = self.facts.get("policy_loss")
+            return "" if loss is None else f"policy loss {loss:.3g}"
+        word = "succeeded" if success else "failed"
+        return word if seconds is None else f"{word} after {seconds:.1f} s"
+
+
+@attrs.frozen
+class Reel:
+    """The films of a page."""
+
+    films: tuple[Film, ...] = ()
+    """By start, then by round."""
+    found: int = 0
+    """Films in the folder, shown or not."""
+
+    def starts(self) -> dict[str, list[Film]]:
+        """Return the films of each start, by round."""
+        rows: dict[str, list[Film]] = {}
+        for film in self.films:
+            rows.setdefault(film.start, []).append(film)
+        return rows
+
+
+def choose_films(folder: Path) -> Reel:
+    """Return the films of the run in `folder` that fit a page: first round, last, evenly between.
+
+    Starts that were filmed in the last round come first.
+    """
+    found = {
+        (start, round): path
+        for place in folder.glob("evaluate/round_*")
+        if (round := _number(place.name)) is not None
+        for path in place.rglob("*.mp4")
+        if (start := path.relative_to(place).with_suffix("").as_posix())
+    }
+    rounds = sorted({round for _, round in found})
+    if not rounds:
+        return Reel()
+    starts = sorted(
+        {start for start, _ in found}, key=lambda start: ((start, rounds[-1]) not in found, _by(start))
+    )
+    for count, rows in _smaller(min(len(rounds), ROUNDS), min(len(starts), STARTS)):
+        shown = spread(rounds, count)
+        keys = [(s, r) for s in starts[:rows] for r in shown if (s, r) in found]
+        if sum(found[key].stat().st_size for key in keys) <= BYTES:
+            films = tuple(Film(found[key], key[1], key[0], _facts(found[key])) for key in keys)
+            return Reel(films, len(found))
+    return Reel((), len(found))
+
+
+def spread(rounds: Sequence[int], count: int) -> list[int]:
+    """Return `count` of `rounds`, the last always and the first if there are two, evenly between."""
+    if count == 1:
+        return [rounds[-1]]
+    last = len(rounds) - 1
+    return [rounds[round(place * last / (count - 1))] for place in range(count)]
+
+
+def _smaller(rounds: int, starts: int) -> list[tuple[int, int]]:
+    """Return what to try, from most to least: first fewer starts, then fewer rounds."""
+    fewer_starts = [(rounds, rows) for rows in range(starts, 0, -1)]
+    return fewer_starts + [(count, 1) for count in range(rounds - 1, 0, -1)]
+
+
+def _number(name: str) -> int | None:
+    found = re.fullmatch(r"round_(\d+)", name)
+    return int(found[1]) if found else None
+
+
+def _by(start: str) -> list[Any]:
+    """Return a key that sorts start_10 behind start_9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", start)]
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        # A film is worth seeing without them.
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -1,0 +1,38 @@
+"""Whether what a strategy returns can be the global model."""
+
+from zk0_core.errors import PluginError
+from zk0_core.plan import PluginChoice
+from zk0_core.tensors import Tensors
+
+
+def fitting(new: Tensors, old: Tensors, strategy: PluginChoice) -> Tensors:
+    """Return `new`, once it is found to have the names, shapes and dtypes of `old`.
+
+    Args:
+        new: What the strategy's `finish` returned.
+        old: The global parameters that the round began with.
+        strategy: Whose it is, for the error.
+
+    Raises:
+        PluginError: if it does not fit; the text says what differs.
+    """
+    missing, unknown = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
+    problem = ""
+    if missing or unknown:
+        problem = f"parameters missing: {_few(missing)}, unknown: {_few(unknown)}"
+    for name in sorted(old.keys() & new.keys()):
+        found, wanted = new[name], old[name]
+        if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+            problem = f"{name} as {found.dtype} {found.shape}, not {wanted.dtype} {wanted.shape}"
+            break
+    if problem:
+        raise PluginError(
+            f"strategy '{strategy.name}' of {strategy.distribution} {strategy.version} returned "
+            f"{problem}; choose another strategy, or correct it: zk0 plugins test {strategy.name}"
+        )
+    return new
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:3]) or "none"
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
