@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 # Simulation and training use processes, not threads: more threads only fight for the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test lint format types layers check bench clean
+.PHONY: help setup demo test browser lint format types layers check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,9 +20,13 @@ setup: ## make or refresh .venv
 demo: setup ## four simulated arms learn together; then says where video, chart and model are
 	@scripts/demo
 
-test: setup ## run all tests
-	@echo "test: pytest -q -n $(TEST_PROCESSES)"
-	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile
+test: setup ## run all tests that need no browser
+	@echo "test: pytest -q -n $(TEST_PROCESSES) -m 'not browser'"
+	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not browser"
+
+browser: setup ## tests of the run's page in Chromium, which has to be installed
+	@echo "browser: pytest -q -m browser tests/report"
+	@$(BIN)/pytest -q -m browser tests/report
 
 lint: setup ## ruff: rules and format
 	@echo "lint: ruff check, ruff format --check"

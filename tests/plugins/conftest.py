@@ -43,6 +43,12 @@ def site(tmp_path: Path) -> Path:
     return tmp_path / "site"
 
 
+def forget(module: str) -> None:
+    """Let the next import of `module` read it anew, whoever imported one of that name before."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def install(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Installs a distribution whose one module is a plugin: it and its metadata on the path."""
@@ -70,13 +76,14 @@ def install(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
         )
         (metadata / "entry_points.txt").write_text(f"[zk0]\n{distribution} = {entry}\n")
         monkeypatch.syspath_prepend(folder)
+        forget(module)
         added.append(module)
         installed.cache_clear()
 
     yield install
     installed.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] in added]:
-        del sys.modules[name]
+    for module in added:
+        forget(module)
 
 
 @pytest.fixture(scope="session")

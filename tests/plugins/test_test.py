@@ -37,6 +37,7 @@ def test_a_plugin_that_does_not(install, zk0) -> None:
     install("acme-zk0", BAD)
     tested = zk0("plugins", "test", "acme")
     assert tested.status == 1
+    assert tested.status == 1
     (line,) = (line for line in tested.out.splitlines() if line.startswith("  FAILED    The same"))
     assert line.startswith(
         "  FAILED    The same round, base, history and client give the same value: asked twice for "

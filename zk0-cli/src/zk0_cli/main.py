@@ -17,6 +17,7 @@ COMMANDS = {
         "Federated, centralized and each client alone, side by side.",
     ),
     "eval": ("zk0_cli.evaluate:evaluate", "Score a saved model."),
+    "report": ("zk0_cli.report:report", "A run's page: figures, curves, videos, settings."),
     "plugins": ("zk0_cli.plugins:plugins", "What is installed, and with which options."),
     "sim": ("zk0_cli.sim:sim", "The embedded simulator's base and demonstrations."),
     "doctor": ("zk0_cli.doctor:doctor", "Is this machine fit, and if not, what to do."),

@@ -20,7 +20,7 @@ DEFAULTS = Settings(
     origin="defaults",
     strategy=Choice("fedprox", origin="default"),
     codec=Choice("float32", origin="default"),
-    reporters=(Choice("console", origin="default"), Choice("charts", origin="default")),
+    reporters=tuple(Choice(name, origin="default") for name in ("console", "charts", "report")),
 )
 """The layer below all others. Without a scheduler, lr and mu keep their base values."""
 

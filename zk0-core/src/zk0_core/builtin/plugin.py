@@ -52,10 +52,11 @@ def zk0_evaluators() -> Iterable[EvaluatorPlugin]:
 @hookimpl
 def zk0_reporters() -> Iterable[ReporterPlugin]:
     """Yield the reporters."""
-    from zk0_core.builtin import reporter_charts, reporter_console
+    from zk0_core.builtin import reporter_charts, reporter_console, reporter_report
 
     yield reporter_console.PLUGIN
     yield reporter_charts.PLUGIN
+    yield reporter_report.PLUGIN
 
 
 @hookimpl

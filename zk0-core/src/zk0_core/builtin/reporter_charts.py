@@ -50,7 +50,7 @@ def _draw_losses(axes: Any, history: "History") -> None:
             for entry in record.clients
             if entry.client == client
         ]
-        axes.plot(*zip(*points, strict=True), alpha=0.6, linewidth=1, label=client)
+        axes.plot(*zip(*points, strict=True), alpha=0.6, linewidth=1, label=_plain(client))
     server = [(r.round, r.policy_loss) for r in history.rounds if r.policy_loss is not None]
     if server:
         axes.plot(*zip(*server, strict=True), color="black", label="held out")
@@ -59,17 +59,23 @@ def _draw_losses(axes: Any, history: "History") -> None:
 
 
 def _draw_success(axes: Any, history: "History") -> None:
+    from zk0_core.intervals import Interval
+    from zk0_core.report.rates import Rate, of_dataset
+
     axes.set_title("closed-loop success, 95 % interval")
     axes.set_ylim(0, 1)
-    by_name: dict[str, list[tuple[int, float, float, float]]] = {}
+    by_name: dict[str, list[tuple[int, Rate]]] = {}
     for record in history.rounds:
         for entry in record.datasets:
-            if "success_rate" in entry:
-                point = (record.round, entry["success_rate"], *entry["success_interval"])
-                by_name.setdefault(entry["name"], []).append(point)
+            if rate := of_dataset(entry):
+                by_name.setdefault(entry["name"], []).append((record.round, rate))
     for name, points in by_name.items():
-        rounds, rates, lows, highs = zip(*points, strict=True)
-        axes.plot(rounds, rates, marker="o", markersize=3, label=name)
+        rounds, rates = zip(*points, strict=True)
+        values = [rate.value for rate in rates]
+        # Without an interval, none is drawn.
+        ends = [rate.interval or Interval(rate.value, rate.value) for rate in rates]
+        axes.plot(rounds, values, marker="o", markersize=3, label=_plain(name))
+        lows, highs = [end.low for end in ends], [end.high for end in ends]
         axes.fill_between(rounds, lows, highs, alpha=0.2)
     if by_name:
         axes.legend(fontsize=7, loc="upper left")
@@ -81,6 +87,11 @@ def _draw_lr(axes: Any, history: "History") -> None:
     if points:
         axes.plot(*zip(*points, strict=True), marker=".")
         axes.set_yscale("log")
+
+
+def _plain(name: str) -> str:
+    """Return `name` so that Matplotlib takes no part of it for mathematics."""
+    return name.replace("$", r"\$")
 
 
 def build(options: NoOptions) -> ChartsReporter:

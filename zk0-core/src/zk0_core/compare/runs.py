@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import attrs
-
 from zk0_core.compare.arms import Arm
+from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import RoundError, UsageError, Zk0Error
 from zk0_core.plan import RunPlan
 
@@ -41,7 +40,9 @@ def train_arms(
     failures: list[str] = []
     # One process an arm: what a run leaves in its process must not reach the next.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(
+        jobs, context, initializer=end_with_parent, max_tasks_per_child=1
+    ) as pool:
         # The longest first, so that none is left for the end.
         ordered = sorted(missing, key=lambda arm: -arm.steps)
         running = {pool.submit(_train, arm.plan, folder / arm.folder): arm for arm in ordered}
@@ -85,7 +86,7 @@ def _train(plan: RunPlan, folder: Path) -> None:
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        run(attrs.evolve(plan), part)
+        run(plan, part)
     except Zk0Error as error:
         # Only the text is sure to survive the way to the parent.
         raise RoundError(str(error)) from None

@@ -16,7 +16,7 @@ _STAND_INS = {
 _INK, _FAINT, _GRID = list(_STAND_INS)[:3]
 _COLOURS = list(_STAND_INS)[3:]
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "svg.hashsalt": "zk0",  # the same run gives the same page
     "font.size": 10,
@@ -46,8 +46,8 @@ def svg(chart: Chart) -> str:
         axes = figure.subplots()
         for round in chart.lost:
             axes.axvspan(round - 0.5, round + 0.5, color=_GRID, alpha=0.5, linewidth=0)
-        # What comes first is most important, so it is drawn last.
-        for curve in reversed(chart.series):
+        # Dashes go on top of what they may hide; else the first is most important, so drawn last.
+        for curve in sorted(reversed(chart.series), key=lambda curve: curve.dashed):
             _draw(axes, curve)
         _axes(axes, chart)
         written = io.StringIO()
@@ -82,7 +82,7 @@ def _axes(axes: Any, chart: Chart) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if chart.log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("e-0", "e−"))
         axes.yaxis.set_minor_formatter("")
         return
     axes.set_ylim(0, chart.top)

@@ -110,7 +110,9 @@ def _success(tried: list[RoundRecord]) -> Change | None:
         return None
     after = rates.of_datasets(tried[-1].datasets)
     assert after is not None
-    return rates.change("success", rates.of_datasets(tried[0].datasets) if tried[1:] else None, after)
+    return rates.change(
+        "success", rates.of_datasets(tried[0].datasets) if tried[1:] else None, after
+    )
 
 
 def _parts(tried: list[RoundRecord]) -> dict[str, tuple[Change, ...]]:

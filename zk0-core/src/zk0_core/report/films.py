@@ -26,6 +26,8 @@ class Film:
     """Its path below the round's folder without suffix, the same for the same start."""
     facts: dict[str, Any]
     """What the evaluator wrote beside it."""
+    poster: bytes
+    """Its last picture as JPEG."""
 
     @property
     def outcome(self) -> str:
@@ -46,6 +48,8 @@ class Reel:
     """By start, then by round."""
     found: int = 0
     """Films in the folder, shown or not."""
+    broken: tuple[str, ...] = ()
+    """Paths below the folder of those that would be shown but cannot be decoded."""
 
     def starts(self) -> dict[str, list[Film]]:
         """Return the films of each start, by round."""
@@ -71,19 +75,52 @@ def choose_films(folder: Path) -> Reel:
     if not rounds:
         return Reel()
     starts = sorted(
-        {start for start, _ in found}, key=lambda start: ((start, rounds[-1]) not in found, _by(start))
+        {start for start, _ in found},
+        key=lambda start: ((start, rounds[-1]) not in found, _by(start)),
     )
     for count, rows in _smaller(min(len(rounds), ROUNDS), min(len(starts), STARTS)):
         shown = spread(rounds, count)
         keys = [(s, r) for s in starts[:rows] for r in shown if (s, r) in found]
         if sum(found[key].stat().st_size for key in keys) <= BYTES:
-            films = tuple(Film(found[key], key[1], key[0], _facts(found[key])) for key in keys)
-            return Reel(films, len(found))
+            return _reel(folder, {key: found[key] for key in keys}, len(found))
     return Reel((), len(found))
 
 
+def _reel(folder: Path, chosen: dict[tuple[str, int], Path], found: int) -> Reel:
+    films, broken = [], []
+    for (start, round), path in chosen.items():
+        if poster := last_picture(path):
+            films.append(Film(path, round, start, _facts(path), poster))
+        else:
+            broken.append(path.relative_to(folder).as_posix())
+    return Reel(tuple(films), found, tuple(broken))
+
+
+def last_picture(path: Path) -> bytes | None:
+    """Return the last picture of a video as JPEG; None if nothing in it can be decoded."""
+    import io
+
+    import av
+
+    last = None
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            # From the key picture before the end, so that long videos are not decoded whole.
+            container.seek(stream.duration or 0, stream=stream)
+            for last in container.decode(stream):  # noqa: B007
+                pass
+    except (av.FFmpegError, IndexError):
+        return None
+    if last is None:
+        return None
+    written = io.BytesIO()
+    last.to_image().save(written, "JPEG", quality=80)
+    return written.getvalue()
+
+
 def spread(rounds: Sequence[int], count: int) -> list[int]:
-    """Return `count` of `rounds`, the last always and the first if there are two, evenly between."""
+    """Return `count` of `rounds`, evenly spread: the last always, the first when two or more."""
     if count == 1:
         return [rounds[-1]]
     last = len(rounds) - 1

@@ -30,7 +30,10 @@ def number(value: float | int | None) -> str:
         return DASH
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    # Closing zeros only where they line figures up: 0.300 under 0.335, but 0.01.
+    return f"{value:#.3g}".rstrip(".") if abs(value) >= 0.1 else f"{value:.3g}"
 
 
 def relative(before: float | None, after: float | None) -> str:
@@ -42,13 +45,14 @@ def relative(before: float | None, after: float | None) -> str:
 
 def size(count: float) -> str:
     """Return bytes in the unit that suits."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            break
-        count /= 1000
-    else:
-        unit = "TB"
-    return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and units[1:]:
+        count, units = count / 1000, units[1:]
+    return (
+        f"{count:.0f} {units[0]}"
+        if units[0] == "bytes" or count >= 100
+        else f"{count:.1f} {units[0]}"
+    )
 
 
 def duration(seconds: float) -> str:

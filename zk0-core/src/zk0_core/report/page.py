@@ -1,4 +1,4 @@
-"""The page itself: figures, curves and films in one HTML file that asks nobody for anything."""
+"""The page itself: figures, curves and films in one HTML file that fetches nothing."""
 
 import base64
 import hashlib
@@ -48,18 +48,22 @@ def html(run: Run, figures: Figures, reel: Reel) -> str:
 
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _environment().get_template("page.html.j2").render(
-        figures=figures,
-        verdict=verdict_of(figures),
-        reel=reel,
-        charts=[(chart, Markup(svg(chart))) for chart in figures.charts],
-        rounds=run.history.rounds,
-        values=_values(run),
-        plugins=_plugins(run),
-        plan=run.plan,
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=digest,
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            figures=figures,
+            verdict=verdict_of(figures),
+            reel=reel,
+            charts=[(chart, Markup(svg(chart))) for chart in figures.charts],
+            rounds=run.history.rounds,
+            values=_values(run),
+            plugins=_plugins(run),
+            plan=run.plan,
+            style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
+            script=Markup(script),
+            script_hash=digest,
+        )
     )
 
 
@@ -82,6 +86,7 @@ def _environment() -> "Environment":
         formats.size,
         formats.duration,
         _embedded,
+        _poster,
     ):
         environment.filters[write.__name__.strip("_")] = write
     return environment
@@ -92,10 +97,12 @@ def _embedded(film: Film) -> str:
     return f"data:video/mp4;base64,{base64.b64encode(film.path.read_bytes()).decode()}"
 
 
+def _poster(film: Film) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(film.poster).decode()}"
+
+
 def _values(run: Run) -> dict[str, Any]:
-    return {
-        key: value for key, value in run.plan.items() if not isinstance(value, dict | list)
-    }
+    return {key: value for key, value in run.plan.items() if not isinstance(value, dict | list)}
 
 
 def _plugins(run: Run) -> list[Plugin]:

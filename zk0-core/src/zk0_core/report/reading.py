@@ -1,6 +1,5 @@
 """A run as its report sees it: the plan and what happened, from memory or from the folder."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from zk0_core.errors import DataError, UsageError
-from zk0_core.history import History, RoundRecord
+from zk0_core.history import History, RoundRecord, from_line
 
 if TYPE_CHECKING:
     from zk0_core.plan import RunPlan
@@ -64,7 +63,9 @@ def read_run(folder: Path) -> Run:
     lines = text.split("\n")
     # A round's line ends with a newline: what stands behind the last one was cut off.
     records = [_record(line, number, folder) for number, line in enumerate(lines[:-1], 1) if line]
-    damage = ("The last line of history.jsonl is cut off; it is left out here.",) if lines[-1] else ()
+    damage = (
+        ("The last line of history.jsonl is cut off; it is left out here.",) if lines[-1] else ()
+    )
     return Run(folder, plan, History(tuple(records)), damage)
 
 
@@ -90,16 +91,11 @@ def _read_plan(path: Path) -> dict[str, Any]:
 
 
 def _record(line: str, number: int, folder: Path) -> RoundRecord:
-    import cattrs
-
     try:
-        return cattrs.structure(json.loads(line), RoundRecord)
-    except (ValueError, cattrs.BaseValidationError) as error:
-        reason = "; ".join(cattrs.transform_error(error)) if _is_group(error) else str(error)
+        return from_line(line)
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"line {number} of {folder / 'history.jsonl'} is not a round: {reason}"
+            f"line {number} of {folder / 'history.jsonl'} is not a round of this version of zk0 "
+            f"({type(error).__name__}: {error}); read the run with the version that its plan.toml "
+            "names"
         ) from None
-
-
-def _is_group(error: Exception) -> bool:
-    return isinstance(error, ExceptionGroup)

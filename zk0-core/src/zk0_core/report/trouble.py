@@ -10,20 +10,25 @@ SHOWN = 12
 
 def troubles_of(run: Run) -> list[str]:
     """Return what a reader has to know before trusting the figures; empty if all went well."""
-    return [*run.damage, *_unfinished(run), *_lost(run), *_refused(run), *_absent(run), *_blind(run)]
+    return [
+        *run.damage,
+        *_unfinished(run),
+        *_lost(run),
+        *_refused(run),
+        *_absent(run),
+        *_blind(run),
+    ]
 
 
 def _unfinished(run: Run) -> Iterator[str]:
     if run.done < run.rounds:
-        yield (
-            f"{run.done} of {run.rounds} rounds are over: the run is still going on, or was stopped."
-        )
+        yield (f"{run.done} of {run.rounds} rounds are over: the run goes on, or was stopped.")
 
 
 def _lost(run: Run) -> Iterator[str]:
     lost = [record.round for record in run.history.rounds if not record.counted]
     if lost:
-        yield f"{_rounds(lost)} did not count: too few usable updates, so the model stayed as it was."
+        yield f"{_rounds(lost)} did not count: too few usable updates; the model stayed as it was."
 
 
 def _refused(run: Run) -> Iterator[str]:

@@ -27,7 +27,9 @@ def verdict_of(figures: Figures) -> Verdict:
         return Verdict(learned, tone, _sure(figures.success), whom)
     if loss := figures.policy_loss:
         if loss.first_round == loss.last_round:
-            only = f"Held-out loss is {number(loss.last)}, measured once; nothing to compare it with."
+            only = (
+                f"Held-out loss is {number(loss.last)}, measured once; nothing to compare it with."
+            )
             return Verdict(only, "unknown", (), whom)
         way = "fell" if loss.last < loss.first else "did not fall"
         learned = (
@@ -37,7 +39,9 @@ def verdict_of(figures: Figures) -> Verdict:
         tone = "better" if loss.last < loss.first else "worse"
         unsure = "A lower loss makes success likelier, but doesn't show it: only trying does."
         return Verdict(learned, tone, (unsure,), whom)
-    return Verdict("Nothing was evaluated yet: whether it learned is not known.", "unknown", (), whom)
+    return Verdict(
+        "Nothing was evaluated yet: whether it learned is not known.", "unknown", (), whom
+    )
 
 
 def _success(change: Change, rounds: tuple[int, int]) -> str:
@@ -82,9 +86,9 @@ def _parts(figures: Figures) -> list[str]:
         worse = [entry.name for entry in changes if entry.verdict == "worse"]
         if any(entry.difference for entry in changes):
             named = f": {', '.join(better)}" if better else ""
-            sentences.append(f"Surely better in {len(better)} of {len(changes)} {kind}{named}.")
+            sentences.append(f"Clearly better in {len(better)} of {len(changes)} {kind}{named}.")
         if worse:
-            sentences.append(f"Surely worse in {', '.join(worse)}.")
+            sentences.append(f"Clearly worse in {', '.join(worse)}.")
         ordered = sorted(changes, key=lambda entry: entry.after.value)
         low, high = ordered[0], ordered[-1]
         sentences.append(
@@ -105,14 +109,15 @@ def _clients(rows: tuple[ClientRow, ...]) -> list[str]:
     fell = [name for name, loss in known.items() if loss.last < loss.first]
     rose = [name for name in known if name not in fell]
     if rose:
-        return [f"Training loss fell for {len(fell)} of {len(known)} clients; not for {_few(rose)}."]
+        return [
+            f"Training loss fell for {len(fell)} of {len(known)} clients; not for {_few(rose)}."
+        ]
+    everyone = "both" if len(known) == 2 else f"all {len(known)}"
     least = max(known, key=lambda name: known[name].last / known[name].first)
     change = relative(known[least].first, known[least].last)
     if len(known) == 1:
         return [f"Training loss of {least} fell, by {change.lstrip('−')}."]
-    return [
-        f"Training loss fell for all {len(known)} clients, least for {least} ({change})."
-    ]
+    return [f"Training loss fell for {everyone} clients, least for {least} ({change})."]
 
 
 def _few(names: list[str]) -> str:

@@ -66,18 +66,24 @@ class Exchange:
         waiting = dict(zip(self._grid.push_messages(messages), clients, strict=True))
         early: dict[str, Path | Reply] = {}
         for turn in clients:
-            while turn not in early:
-                for client, reply in self._pull(waiting):
-                    if client == turn or reply.record is None:
-                        early[client] = reply
-                    else:
-                        early[client] = write_record(self._spool / f"{client}.spool", reply.record)
-                if turn not in early:
-                    time.sleep(POLL_SECONDS)
-            arrived = early.pop(turn)
-            if isinstance(arrived, Path):
-                arrived = Reply(turn, read_record(arrived))
-            yield arrived
+            # Not kept in a variable: it would stay in memory beside the next one.
+            yield self._wait_for(turn, waiting, early)
+
+    def _wait_for(
+        self, turn: str, waiting: dict[str, str], early: dict[str, Path | Reply]
+    ) -> Reply:
+        """Return the answer of the client `turn`; others that come before it go into `early`."""
+        while turn not in early:
+            for client, reply in self._pull(waiting):
+                if client == turn:
+                    return reply
+                if reply.record is None:
+                    early[client] = reply
+                else:
+                    early[client] = write_record(self._spool / f"{client}.spool", reply.record)
+            time.sleep(POLL_SECONDS)
+        arrived = early.pop(turn)
+        return Reply(turn, read_record(arrived)) if isinstance(arrived, Path) else arrived
 
     def _pull(self, waiting: dict[str, str]) -> Iterator[tuple[str, Reply]]:
         for message_id in list(waiting):

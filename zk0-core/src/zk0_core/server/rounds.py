@@ -80,15 +80,13 @@ def run_round(
     accepted: list[ClientRecord] = []
     refused: list[Refusal] = []
     for reply in federation.exchange.ask(TRAIN, contents, federation.roster.nodes):
-        order = orders[reply.client]
         try:
-            report, update = open_reply(reply, order, federation.codec, shared)
-            strategy.add(kept(update, federation.keep) if federation.keep else update)
+            bytes_down = bytes_in(contents[reply.client])
+            accepted.append(fold_in(federation, reply, orders[reply.client], bytes_down, shared))
         except WireError as problem:
             logger.warning("round {}: {} refused: {}", round, reply.client, problem)
             refused.append(Refusal(reply.client, str(problem)))
-            continue
-        accepted.append(client_record(order, report, bytes_in(contents[reply.client]), reply))
+        del reply  # or it would stay in memory beside the next one
 
     counted = len(accepted) >= plan.min_updates
     if counted:
@@ -122,6 +120,29 @@ def make_order(
         boost=lr.start / common.start if common.start else 1.0,
         accepted_round=history.accepted_round(client),
     )
+
+
+def fold_in(
+    federation: Federation, reply: Reply, order: RoundOrder, bytes_down: int, params: Tensors
+) -> ClientRecord:
+    """Give a reply's update to the strategy.
+
+    Args:
+        federation: Whose strategy.
+        reply: One client's answer.
+        order: What it was asked for.
+        bytes_down: What the client was sent.
+        params: The global parameters that are exchanged.
+
+    Returns:
+        What goes into the history of this client.
+
+    Raises:
+        WireError: with the reason why the update does not count.
+    """
+    report, update = open_reply(reply, order, federation.codec, params)
+    federation.strategy.add(kept(update, federation.keep) if federation.keep else update)
+    return client_record(order, report, bytes_down, reply)
 
 
 def open_reply(
