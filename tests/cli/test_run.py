@@ -28,7 +28,7 @@ GIVEN = ("--lr", "0.001", "--batch-size", "8")
 def test_flags_go_over_the_file_over_the_defaults(plan_of, run_file: str) -> None:
     plan = plan_of(run_file, "--seed", "7", "--local-steps", "5", "--lr", "0.01")
     assert (plan.rounds, plan.seed, plan.local_steps, plan.lr) == (1, 7, 5, 0.01)
-    assert plan.strategy.options == {"mu": 0.01}
+    assert plan.strategy.options["mu"] == 0.01
 
 
 def test_without_arguments_the_embedded_default(plan_of) -> None:
@@ -66,7 +66,7 @@ def test_options_of_plugins(plan_of, run_file: str) -> None:
         *("--scheduler.warm-restarts.t-0=10", "--scheduler.cosine.eta-min", "1e-6"),
         *("--policy.chunk-size", "4", "--policy.n-action-steps", "2"),
     )
-    assert plan.strategy.options == {"mu": 0.05}
+    assert plan.strategy.options["mu"] == 0.05
     assert plan.schedulers[0].options["t_0"] == 10
     assert plan.schedulers[1].options["eta_min"] == 1e-6
     assert plan.policy.options == {"chunk_size": 4, "n_action_steps": 2}
@@ -205,7 +205,7 @@ def test_help_lists_the_options_of_what_is_chosen(zk0) -> None:
     shown = zk0("run", "--strategy", "fedprox", "--scheduler", "cosine", "--help")
     assert shown.status == 0
     assert "--strategy.mu NUMBER" in shown.out
-    assert "Proximal weight; 0 is FedAvg.  [default: 0.01; ≥ 0]" in shown.out
+    assert "Proximal weight; 0 is FedAvg. [default: 0.01; ≥ 0]" in " ".join(shown.out.split())
     assert "--scheduler.eta-min NUMBER" in shown.out
     assert "--scheduler.t-0" not in shown.out
     assert "--strategy.mu NUMBER" not in zk0("run", "--strategy", "fedavg", "--help").out

@@ -91,13 +91,16 @@ def test_every_file_of_a_client_and_of_the_metrics_is_described() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_and_commands_that_are_named_exist(page: Path) -> None:
-    """Flags of the command line, wherever they are mentioned, are flags of `zk0 run`."""
-    shown = subprocess.run(
-        [Path(sys.executable).parent / "zk0", "run", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    """Flags that are mentioned without their command are flags of `zk0 run` or `zk0 compare`."""
+    shown = "".join(
+        subprocess.run(
+            [Path(sys.executable).parent / "zk0", command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for command in ("run", "compare")
+    )
     for flag in re.findall(r"`(--[a-z-]+)", prose(page)):
         assert re.search(rf"{flag}\b", shown), f"{page.name}: {flag}"
     top = subprocess.run(

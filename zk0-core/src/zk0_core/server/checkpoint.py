@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from zk0_core.files import build_folder, whole_file
+from zk0_core.files import whole_file
 from zk0_core.tensors import Tensors
 
 KEPT = 2
@@ -35,12 +35,14 @@ class Checkpoints:
         """Write `checkpoint`, whole or not at all; drop those that are too old to be used."""
         from safetensors.numpy import save_file
 
-        def write(folder: Path) -> None:
-            for name, tensors in (("params", checkpoint.params), ("strategy", checkpoint.strategy)):
-                with whole_file(folder / f"{name}.safetensors") as temporary:
-                    save_file(tensors, temporary)
-
-        build_folder(self._folder / f"round_{checkpoint.round}", write)
+        folder = self._path(checkpoint.round)
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        for name, tensors in (("params", checkpoint.params), ("strategy", checkpoint.strategy)):
+            with whole_file(part / f"{name}.safetensors") as temporary:
+                save_file(tensors, temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
         for old in self._rounds()[:-KEPT]:
             shutil.rmtree(self._path(old))
 
