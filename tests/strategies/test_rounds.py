@@ -1,5 +1,6 @@
 """Strategies in rounds: arrival, state, quorum, refusals, what stays on disk."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,21 @@ def test_updates_stay_on_disk_for_those_that_see_all(federate, problems, name) -
     clients.round()
     kept = sorted(path.stem for path in (clients.folder / "kept").glob("*.update"))
     assert kept == (NAMES if name == "fedmedian" else [])
+
+
+def test_an_update_is_let_go_before_the_next_one_is_read(federate, problems) -> None:
+    clients = federate(problems, "fedavg", local_steps=1)
+    clients.grid.arrival = [NAMES[1], NAMES[0], *NAMES[2:]]
+    add, earlier, alive = clients.strategy.add, [], []
+
+    def watch(update: Update) -> None:
+        alive.append(sum(other() is not None for other in earlier))
+        earlier.append(weakref.ref(update))
+        add(update)
+
+    clients.strategy.add = watch
+    clients.round()
+    assert alive == [0] * len(NAMES)
 
 
 # The plan: what is refused before anybody trains.
