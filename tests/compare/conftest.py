@@ -1,12 +1,12 @@
 """Plans to compare, and runs as they lie on disk, without any training."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
 import pytest
 
+from zk0_core.history import RoundRecord, to_line
 from zk0_core.plan import RunPlan
 from zk0_core.preset import preset_settings
 from zk0_core.registry import Registry
@@ -32,8 +32,8 @@ def write_run() -> WriteRun:
         for number, outcomes in enumerate(rounds):
             regions = {"left": {"successes": sum(outcomes), "rollouts": len(outcomes)}}
             scored = {"name": "sim:lift", "outcomes": list(outcomes), "regions": regions}
-            record = {"round": number, "policy_loss": policy_loss, "datasets": [scored]}
-            lines.append(json.dumps(record))
+            record = RoundRecord(round=number, policy_loss=policy_loss, datasets=[scored])
+            lines.append(to_line(record))
         (folder / "history.jsonl").write_text("\n".join(lines) + "\n")
         return folder
 

@@ -12,7 +12,7 @@ from zk0_cli.progress import EchoProgress
 from zk0_cli.run import echo_help, resolved, run, run_flags
 from zk0_cli.table import echo_json, echo_table
 from zk0_core.errors import UsageError
-from zk0_core.registry import Registry
+from zk0_core.parts import installed
 from zk0_core.resolve import choose
 from zk0_core.settings import Choice
 
@@ -79,17 +79,18 @@ def compare(
     Each client is given once its own share of the training steps and once the federation's total.
     All are tried from the same starts. Two folders of finished RUNs are compared as they are.
     """
+    run_file = paths[0] if len(paths) == 1 else None
+    asked = run_flags({"run_file": run_file, "seed": None, **flags})
     if show_help:
-        echo_help(ctx, run_flags({"run_file": None, "seed": None, **flags}))
+        echo_help(ctx, asked)
         return
     if len(paths) == 2:
         _two_runs(paths[0], paths[1], as_json)
         return
     if len(paths) > 2:
         raise UsageError(f"compare takes one RUNFILE or two RUNs, got {len(paths)} paths")
-    run_file = paths[0] if paths else None
-    plan = resolved(ctx, run_flags({"run_file": run_file, "seed": None, **flags}))
-    plain = choose(Registry.discover(), "strategy", Choice(PLAIN, origin="zk0 compare"))
+    plan = resolved(ctx, asked)
+    plain = choose(installed(), "strategy", Choice(PLAIN, origin="zk0 compare"))
     from zk0_core.compare.arms import arms_of
     from zk0_core.compare.comparison import compare_arms
     from zk0_core.compare.scores import as_json as everything

@@ -1,7 +1,8 @@
-"""Files are written whole or not at all: into a temporary name beside the target, then renamed."""
+"""Files and folders are written whole or not at all: beside the target first, then renamed."""
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,13 +54,29 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def build_folder(folder: Path, build: Callable[[Path], None]) -> Path:
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; on success it takes `path`'s place, on failure it goes.
+
+    Its name is always the same, so that what a killed process left goes with the next attempt; one
+    process at a time may write `path`.
+    """
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(path, ignore_errors=True)
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def build_folder(folder: Path, build: Callable[[Path], object]) -> Path:
     """Return `folder`, made by `build` unless it is there; safe when several processes ask at once.
 
     `build` fills a temporary folder that takes the final name only when it returns.
     """
-    import shutil
-
     from filelock import FileLock
 
     if folder.is_dir():
@@ -68,12 +85,6 @@ def build_folder(folder: Path, build: Callable[[Path], None]) -> Path:
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if folder.is_dir():
             return folder
-        temporary = folder.parent / f".{folder.name}.part"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        try:
-            build(temporary)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with whole_folder(folder) as part:
+            build(part)
     return folder

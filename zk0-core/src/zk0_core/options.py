@@ -59,6 +59,16 @@ def between(low: float, high: float) -> Check:
     return Check(lambda value: low <= value <= high, f"between {low:g} and {high:g}")
 
 
+def between_open(low: float, high: float) -> Check:
+    """Return the validator of values in (`low`, `high`)."""
+    return Check(lambda value: low < value < high, f"above {low:g} and below {high:g}")
+
+
+def above_up_to(low: float, high: float) -> Check:
+    """Return the validator of values in (`low`, `high`]."""
+    return Check(lambda value: low < value <= high, f"above {low:g} and at most {high:g}")
+
+
 def one_of(*choices: str) -> Check:
     """Return the validator of values among `choices`."""
     return Check(lambda value: value in choices, f"one of {', '.join(choices)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from zk0_core.options import Check, between, ge, gt, one_of
+from zk0_core.options import Check, above_up_to, between, ge, gt, one_of
 
 DEVICES = ("cpu", "cuda", "mps")
 
@@ -72,7 +72,7 @@ class RunValues:
     )
     fraction: float = attrs.field(
         default=1.0,
-        validator=Check(lambda value: 0 < value <= 1, "above 0 and at most 1"),
+        validator=above_up_to(0, 1),
         metadata={"help": "Share of the clients that train in a round."},
     )
     min_updates: int = attrs.field(

@@ -4,7 +4,7 @@ import attrs
 
 from zk0_core import Span
 from zk0_core.history import History
-from zk0_core.options import Check
+from zk0_core.options import above_up_to
 
 
 @attrs.frozen(kw_only=True)
@@ -13,7 +13,7 @@ class DecayOptions:
 
     factor: float = attrs.field(
         default=0.98,
-        validator=Check(lambda value: 0 < value <= 1, "above 0 and at most 1"),
+        validator=above_up_to(0, 1),
         metadata={"help": "What each round after the first multiplies mu by; 1: no decay."},
     )
 

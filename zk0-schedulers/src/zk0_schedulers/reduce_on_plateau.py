@@ -11,7 +11,7 @@ import attrs
 
 from zk0_core import Span, ge
 from zk0_core.history import History
-from zk0_core.options import Check
+from zk0_core.options import between_open
 
 
 @attrs.frozen(kw_only=True)
@@ -20,7 +20,7 @@ class ReduceOnPlateauOptions:
 
     factor: float = attrs.field(
         default=0.5,
-        validator=Check(lambda value: 0 < value < 1, "above 0 and below 1"),
+        validator=between_open(0, 1),
         metadata={"help": "What a plateau multiplies the learning rate by."},
     )
     stall_patience: int = attrs.field(

@@ -18,7 +18,7 @@ import attrs
 
 from zk0_core import Span, between, ge, gt
 from zk0_core.history import History
-from zk0_core.options import Check
+from zk0_core.options import above_up_to
 
 SPIKE_LOSSES = 3
 """How many losses, up to the last one, the spike guard looks at."""
@@ -59,7 +59,7 @@ class TrendOptions:
     )
     stall_factor: float = attrs.field(
         default=0.95,
-        validator=Check(lambda value: 0 < value <= 1, "above 0 and at most 1"),
+        validator=above_up_to(0, 1),
         metadata={"help": "What a stall multiplies the learning rate by."},
     )
     max_adjust_factor: float = attrs.field(

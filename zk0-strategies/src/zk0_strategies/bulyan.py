@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import ge
-from zk0_core.records import StrategyOptions
 from zk0_strategies.base import FromAllUpdates, by_tensor
-from zk0_strategies.krum import nearest_to_others
+from zk0_strategies.krum import KrumOptions, nearest_to_others
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,14 +22,8 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class BulyanOptions(StrategyOptions):
+class BulyanOptions(KrumOptions):
     """Options of `bulyan`."""
-
-    f: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata={"help": "How many clients of a round may send anything."},
-    )
 
 
 def needed_updates(options: BulyanOptions) -> int:

@@ -15,45 +15,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import between, gt
-from zk0_core.records import StrategyOptions
+from zk0_strategies.flower import AdaptiveOptions, FlowerOptimizer
 
 if TYPE_CHECKING:
     from zk0_core.protocols import Strategy
 
 
 @attrs.frozen(kw_only=True)
-class FedAdamOptions(StrategyOptions):
+class FedAdamOptions(AdaptiveOptions):
     """Options of `fedadam`."""
-
-    # Flower's default 0.1, is several times a transformer's weights.
-    lr: float = attrs.field(
-        default=0.01,
-        validator=gt(0),
-        metadata={"help": "Step of the server: about how far a value moves in a round."},
-    )
-    beta_1: float = attrs.field(
-        default=0.9,
-        validator=between(0, 0.9999),
-        metadata={"help": "How much of the mean direction stays from round to round."},
-    )
-    beta_2: float = attrs.field(
-        default=0.99,
-        validator=between(0, 0.9999),
-        metadata={"help": "How much of the mean square stays from round to round."},
-    )
-    tau: float = attrs.field(
-        default=1e-3,
-        validator=gt(0),
-        metadata={"help": "How adaptive: updates well below tau move in proportion to lr / tau."},
-    )
 
 
 def build(options: FedAdamOptions) -> "Strategy":
     """Return Flower's FedAdam, fed with the streamed mean."""
     from flwr.serverapp.strategy import FedAdam
-
-    from zk0_strategies.flower import FlowerOptimizer
 
     flower = FedAdam(eta=options.lr, beta_1=options.beta_1, beta_2=options.beta_2, tau=options.tau)
     return FlowerOptimizer(flower, kept={"m_t": dict, "v_t": dict})

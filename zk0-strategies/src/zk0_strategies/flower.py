@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from zk0_core.errors import RoundError
+from zk0_core.options import between, gt
+from zk0_core.records import StrategyOptions
 from zk0_strategies.base import StrategyDefaults, WeightedMean, moved
 
 if TYPE_CHECKING:
@@ -21,6 +23,33 @@ if TYPE_CHECKING:
 
     from zk0_core.protocols import Update
     from zk0_core.tensors import Tensors
+
+
+@attrs.frozen(kw_only=True)
+class AdaptiveOptions(StrategyOptions):
+    """Options of those that move by a running mean of updates over that of their squares."""
+
+    # Flower's default, 0.1, is several times a transformer's weights.
+    lr: float = attrs.field(
+        default=0.01,
+        validator=gt(0),
+        metadata={"help": "Step of the server: about how far a value moves in a round."},
+    )
+    beta_1: float = attrs.field(
+        default=0.9,
+        validator=between(0, 0.9999),
+        metadata={"help": "How much of the mean direction stays from round to round."},
+    )
+    beta_2: float = attrs.field(
+        default=0.99,
+        validator=between(0, 0.9999),
+        metadata={"help": "How much of the mean square stays from round to round."},
+    )
+    tau: float = attrs.field(
+        default=1e-3,
+        validator=gt(0),
+        metadata={"help": "How adaptive: updates well below tau move in proportion to lr / tau."},
+    )
 
 
 @attrs.frozen

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zk0_core.options import ge
-from zk0_core.records import StrategyOptions
 from zk0_strategies.base import FromAllUpdates, mean_of
-from zk0_strategies.krum import nearest_to_others
+from zk0_strategies.krum import KrumOptions, nearest_to_others
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,14 +22,9 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class MultiKrumOptions(StrategyOptions):
+class MultiKrumOptions(KrumOptions):
     """Options of `multi-krum`."""
 
-    f: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata={"help": "How many clients of a round may send anything."},
-    )
     select: int | None = attrs.field(
         default=None,
         validator=ge(1),

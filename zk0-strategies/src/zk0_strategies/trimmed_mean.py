@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import Check
+from zk0_core.options import between_open
 from zk0_core.records import StrategyOptions
 from zk0_strategies.base import FromAllUpdates, by_tensor
 
@@ -28,7 +28,7 @@ class TrimmedMeanOptions(StrategyOptions):
 
     beta: float = attrs.field(
         default=0.2,
-        validator=Check(lambda value: 0 < value < 0.5, "above 0 and below 0.5"),
+        validator=between_open(0, 0.5),
         metadata={"help": "Share of the clients that is left out at either end."},
     )
 

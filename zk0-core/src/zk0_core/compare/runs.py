@@ -1,7 +1,6 @@
 """Train the arms of a comparison, several at once; what is finished is not trained again."""
 
 import multiprocessing
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from zk0_core.compare.arms import Arm
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import RoundError, UsageError, Zk0Error
+from zk0_core.files import build_folder
 from zk0_core.plan import RunPlan
 
 Finished = Callable[[Arm, int, int], None]
@@ -83,11 +83,8 @@ def _is_there(arm: Arm, folder: Path) -> bool:
 def _train(plan: RunPlan, folder: Path) -> None:
     from zk0_core.run import run
 
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        run(plan, part)
+        build_folder(folder, lambda part: run(plan, part))
     except Zk0Error as error:
         # Only the text is sure to survive the way to the parent.
         raise RoundError(str(error)) from None
-    part.rename(folder)

@@ -1,6 +1,5 @@
 """How the arms of a comparison did: what their runs recorded, put side by side."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from zk0_core.compare.arms import ALONE, ALONE_TOTAL, CENTRALIZED, FEDERATED, KINDS, Arm
 from zk0_core.errors import DataError
+from zk0_core.history import from_line
 from zk0_core.intervals import Interval, crossed_bootstrap
 
 START = "untrained"
@@ -76,17 +76,16 @@ def read_outcome(run: Path, round: int | None = None) -> Outcome:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise DataError(f"{run} is no run: {path.name} is not there; name a run's folder") from None
-    records = [json.loads(line) for line in lines]
-    record = records[-1] if round is None else records[round]
-    starts = [start for entry in record["datasets"] for start in entry.get("outcomes", ())]
+    record = from_line(lines[-1 if round is None else round])
+    starts = [start for entry in record.datasets for start in entry.get("outcomes", ())]
     if not starts:
         raise DataError(
             f"{run} has no closed-loop success to compare; evaluate it with sim-success"
         )
     regions: dict[str, dict[str, int]] = {}
-    for entry in record["datasets"]:
+    for entry in record.datasets:
         _add_regions(regions, entry.get("regions", {}))
-    return Outcome(np.array(starts, np.int8), record["policy_loss"], regions)
+    return Outcome(np.array(starts, np.int8), record.policy_loss, regions)
 
 
 def scores_of(arms: Sequence[Arm], folder: Path) -> list[Score]:

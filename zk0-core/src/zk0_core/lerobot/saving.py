@@ -2,8 +2,9 @@
 
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from zk0_core.files import whole_folder
 
 if TYPE_CHECKING:
     from lerobot.policies.pretrained import PreTrainedPolicy
@@ -25,16 +26,10 @@ def save_policy(module: "PreTrainedPolicy", pre: Any, post: Any, folder: Path) -
         folder: Where it will lie; stock LeRobot opens it there.
     """
     folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        part = Path(temporary) / "model"
-        part.mkdir()
-        with _VlmPlace(module, pre, part, folder):
-            module.save_pretrained(part)
-            pre.save_pretrained(part)
-            post.save_pretrained(part)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+    with whole_folder(folder) as part, _VlmPlace(module, pre, part, folder):
+        module.save_pretrained(part)
+        pre.save_pretrained(part)
+        post.save_pretrained(part)
 
 
 class _VlmPlace:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from zk0_core.files import whole_file
+from zk0_core.files import whole_file, whole_folder
 from zk0_core.tensors import Tensors
 
 KEPT = 2
@@ -35,14 +35,11 @@ class Checkpoints:
         """Write `checkpoint`, whole or not at all; drop those that are too old to be used."""
         from safetensors.numpy import save_file
 
-        folder = self._path(checkpoint.round)
-        part = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        for name, tensors in (("params", checkpoint.params), ("strategy", checkpoint.strategy)):
-            with whole_file(part / f"{name}.safetensors") as temporary:
-                save_file(tensors, temporary)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        parts = {"params": checkpoint.params, "strategy": checkpoint.strategy}
+        with whole_folder(self._path(checkpoint.round)) as folder:
+            for name, tensors in parts.items():
+                with whole_file(folder / f"{name}.safetensors") as temporary:
+                    save_file(tensors, temporary)
         for old in self._rounds()[:-KEPT]:
             shutil.rmtree(self._path(old))
 

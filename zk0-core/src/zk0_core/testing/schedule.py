@@ -4,7 +4,7 @@ import copy
 from typing import Any, ClassVar
 
 from zk0_core.history import History
-from zk0_core.schedules import lr_span, mu_span
+from zk0_core.schedules import LR_MAX_FACTOR, lr_span, mu_span
 from zk0_core.span import Span
 from zk0_core.testing import examples
 from zk0_core.testing.contract import Contract, check
@@ -81,7 +81,7 @@ class ScheduleContract(Contract):
         return float(plan.eta_min)
 
     def _high(self, plan: Any) -> float:
-        return float(10 * plan.lr)
+        return LR_MAX_FACTOR * float(plan.lr)
 
 
 class MuScheduleContract(ScheduleContract):
