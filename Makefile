@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 # Simulation and training use processes, not threads: more threads only fight for the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test browser lint format types layers check bench clean
+.PHONY: help setup demo test long browser lint format types layers check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,9 +20,13 @@ setup: ## make or refresh .venv
 demo: setup ## four simulated arms learn together; then says where video, chart and model are
 	@scripts/demo
 
-test: setup ## run all tests that need no browser
-	@echo "test: pytest -q -n $(TEST_PROCESSES) -m 'not browser'"
-	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not browser"
+test: setup ## run the tests, all but those of `make long` and `make browser`
+	@echo "test: pytest -q -n $(TEST_PROCESSES) -m 'not long and not browser'"
+	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not long and not browser"
+
+long: setup ## run the tests that take more than half a minute each
+	@echo "long: pytest -q -n $(TEST_PROCESSES) -m long"
+	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "long and not browser"
 
 browser: setup ## tests of the run's page in Chromium, which has to be installed
 	@echo "browser: pytest -q -m browser tests/report"
@@ -46,7 +50,7 @@ layers: setup ## import-linter: who may import whom
 	@echo "layers: lint-imports"
 	@$(BIN)/lint-imports
 
-check: lint types layers test ## everything that must pass before a change goes in
+check: lint types layers test long ## everything that must pass before a change goes in
 
 bench: setup ## measure the server's memory with few and with many clients
 	@echo "bench: python benchmarks/memory.py"
