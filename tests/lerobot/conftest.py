@@ -91,7 +91,8 @@ def statistics(dataset):
 def policy(dataset, statistics):
     from zk0_core.lerobot.families import TinySmolVLAFamily
 
-    return TinySmolVLAFamily().load(dataset.schema, statistics, seed=3, device="cpu")
+    family = TinySmolVLAFamily(noise_scale=1.0)
+    return family.load(dataset.schema, statistics, seed=3, device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -218,6 +218,19 @@ def test_act(policy, dataset, views):
     np.testing.assert_array_equal(actions, policy.act(views, state, tasks, generator()))
 
 
+def test_noise_scale_is_how_much_a_plan_depends_on_the_draw(dataset, statistics, views):
+    def difference(scale):
+        family = TINY.build(TINY.options(noise_scale=scale))
+        policy = family.load(dataset.schema, statistics, seed=3, device="cpu")
+        first, second = (
+            policy.act(views, dataset.state[:2], ["a", "a"], generator(seed)) for seed in (1, 2)
+        )
+        return np.abs(first - second).max()
+
+    assert difference(0.0) == 0
+    assert 0 < difference(0.1) < difference(1.0)
+
+
 def test_chunk_must_hold_what_is_executed():
     options = TINY.options(chunk_size=4, n_action_steps=8)
     with pytest.raises(UsageError, match=r"policy\.n_action_steps is 8, more than"):
@@ -248,6 +261,12 @@ def test_act_policy(dataset, statistics, views, tmp_path):
         latent_dim=4,
     )
     ACTPolicy(config).save_pretrained(tmp_path / "act")
+    with pytest.raises(
+        UsageError, match=r"policy\.noise_scale is 0\.5, which only SmolVLA has; .* act: leave it"
+    ):
+        LEROBOT.build(LEROBOT.options(path=str(tmp_path / "act"), noise_scale=0.5)).load(
+            dataset.schema, statistics, seed=0, device="cpu"
+        )
     policy = LEROBOT.build(LEROBOT.options(path=str(tmp_path / "act"))).load(
         dataset.schema, statistics, seed=0, device="cpu"
     )

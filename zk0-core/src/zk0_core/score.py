@@ -38,7 +38,13 @@ def score(
             "such as outputs/demo/models/final"
         )
     ref = read_facts(model)
-    choice = PluginChoice("policy", "lerobot", {"path": str(model.absolute()), "cameras": ""})
+    options = {
+        "path": str(model.absolute()),
+        "cameras": "",
+        # How the run's policy acted is not in LeRobot's format.
+        "noise_scale": ref.recipe.policy.options.get("noise_scale", 1.0),
+    }
+    choice = PluginChoice("policy", "lerobot", options)
     ref = attrs.evolve(ref, recipe=attrs.evolve(ref.recipe, policy=choice))
     plan = _plan_of(ref.recipe, EvaluationPlan(dataset, evaluator))
     workers = Workers(default_count(), ref.recipe.threads)

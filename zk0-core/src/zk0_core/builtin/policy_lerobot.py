@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from zk0_core.options import between
 from zk0_core.records import PolicyPlugin
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ class LeRobotOptions:
             "a dataset that lacks one is an error."
         },
     )
+    noise_scale: float = attrs.field(
+        default=1.0,
+        validator=between(0.0, 1.0),
+        metadata={
+            "help": "SmolVLA's noise when acting, times this, 0 to 1: 0 always gives one plan for "
+            "one view, 1 samples as in training. Other policies take 1 only."
+        },
+    )
 
 
 def build(options: LeRobotOptions) -> "PolicyFamily":
@@ -31,7 +40,7 @@ def build(options: LeRobotOptions) -> "PolicyFamily":
     from zk0_core.lerobot.families import LeRobotFamily
 
     cameras = [name.strip() for name in options.cameras.split(",") if name.strip()]
-    return LeRobotFamily(options.path, cameras)
+    return LeRobotFamily(options.path, cameras, options.noise_scale)
 
 
 PLUGIN = PolicyPlugin(

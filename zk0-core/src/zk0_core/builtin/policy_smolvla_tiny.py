@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from zk0_core.options import between
 from zk0_core.records import PolicyPlugin
 
 if TYPE_CHECKING:
@@ -24,13 +25,21 @@ class SmolVLATinyOptions:
         validator=attrs.validators.ge(1),
         metadata={"help": "Of those, how many are executed before looking again; 1 to chunk_size."},
     )
+    noise_scale: float = attrs.field(
+        default=0.0,
+        validator=between(0.0, 1.0),
+        metadata={
+            "help": "The flow's noise when acting, times this, 0 to 1: 0 always gives one plan for "
+            "one view, 1 samples as in training."
+        },
+    )
 
 
 def build(options: SmolVLATinyOptions) -> "PolicyFamily":
     """Return the family."""
     from zk0_core.lerobot.families import TinySmolVLAFamily
 
-    return TinySmolVLAFamily(options.chunk_size, options.n_action_steps)
+    return TinySmolVLAFamily(options.chunk_size, options.n_action_steps, options.noise_scale)
 
 
 PLUGIN = PolicyPlugin(

@@ -27,7 +27,11 @@ class TinySmolVLAFamily:
     default_batch_size = 32
 
     def __init__(
-        self, chunk_size: int = 16, n_action_steps: int = 8, base: Path | None = None
+        self,
+        chunk_size: int = 16,
+        n_action_steps: int = 8,
+        noise_scale: float = 0.0,
+        base: Path | None = None,
     ) -> None:
         """Remember the options; `base` names another folder of `zk0 sim make-base`."""
         if n_action_steps > chunk_size:
@@ -37,6 +41,7 @@ class TinySmolVLAFamily:
             )
         self._chunk_size = chunk_size
         self._n_action_steps = n_action_steps
+        self._noise_scale = noise_scale
         self._base = base or tiny_folder()
 
     def load(
@@ -76,7 +81,7 @@ class TinySmolVLAFamily:
             torch.manual_seed(derive_seed(seed, "policy"))
             module = SmolVLAPolicy(config)
         load_base(module.model.vlm_with_expert.vlm, self._base)
-        return LeRobotPolicy(module, statistics, device=device)
+        return LeRobotPolicy(module, statistics, device=device, noise_scale=self._noise_scale)
 
 
 class LeRobotFamily:
@@ -85,14 +90,16 @@ class LeRobotFamily:
     default_lr = 1e-4
     default_batch_size = 64
 
-    def __init__(self, path: str, cameras: Sequence[str] = ()) -> None:
+    def __init__(self, path: str, cameras: Sequence[str] = (), noise_scale: float = 1.0) -> None:
         """Remember the options.
 
         Args:
             path: A folder, or a Hub id such as `lerobot/smolvla_base`.
             cameras: Which of the policy's cameras to use; empty for all.
+            noise_scale: What SmolVLA's noise is multiplied by when it acts, 0 to 1.
         """
         self._path = path
+        self._noise_scale = noise_scale
         self._cameras = cameras
 
     def load(
@@ -125,7 +132,7 @@ class LeRobotFamily:
             torch.manual_seed(derive_seed(seed, "policy"))
             module = cls(config)
         self._load_weights(module)
-        return LeRobotPolicy(module, statistics, device=device)
+        return LeRobotPolicy(module, statistics, device=device, noise_scale=self._noise_scale)
 
     def _load_weights(self, module: "torch.nn.Module") -> None:
         """Read the weights; LeRobot's own loading leaves those that are missing at random."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from zk0_core.data import DatasetSchema, Progress, RobotDataset, Statistics
-from zk0_core.errors import DataError
+from zk0_core.errors import DataError, UsageError
 from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss
 from zk0_core.lerobot.compatibility import check_schema, check_supported, interface
@@ -32,13 +32,26 @@ class LeRobotPolicy:
     """One of LeRobot's policies on one device."""
 
     def __init__(
-        self, module: "PreTrainedPolicy", statistics: Statistics, *, device: str = "cpu"
+        self,
+        module: "PreTrainedPolicy",
+        statistics: Statistics,
+        *,
+        device: str = "cpu",
+        noise_scale: float = 1.0,
     ) -> None:
         """Put `module` on `device` and make its processors from `statistics`.
+
+        Args:
+            module: The policy.
+            statistics: What it normalises with.
+            device: Where it runs.
+            noise_scale: What SmolVLA's noise is multiplied by when it acts, 0 to 1; training
+                always draws it whole.
 
         Raises:
             DataError: if the policy needs statistics that zk0 does not pool, or several
                 observations at a time.
+            UsageError: if `noise_scale` is not 1 and the policy is no SmolVLA.
         """
         from lerobot.policies.factory import make_pre_post_processors
 
@@ -52,6 +65,12 @@ class LeRobotPolicy:
             config, dataset_stats=lerobot_stats(statistics, self._cameras)
         )
         self._smolvla = config.type == "smolvla"
+        if noise_scale != 1.0 and not self._smolvla:
+            raise UsageError(
+                f"policy.noise_scale is {noise_scale}, which only SmolVLA has; this policy is "
+                f"{config.type}: leave it at 1.0"
+            )
+        self._noise_scale = noise_scale
         self._frozen = ""
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
@@ -147,7 +166,7 @@ class LeRobotPolicy:
         batch = self._pre(observation(used, state, tasks))
         config = self.module.config
         if self._smolvla:
-            noise = flow_noise(config, len(tasks), generator)
+            noise = flow_noise(config, len(tasks), generator) * self._noise_scale
             chunk = self.module.predict_action_chunk(batch, noise=noise.to(self._device))
         else:
             chunk = self._seeded(generator, lambda: self.module.predict_action_chunk(batch))
