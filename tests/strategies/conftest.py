@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from flwr.app import Message, RecordDict
-from flwr.serverapp import Grid
 from safetensors.numpy import load_file
 
 from zk0_core import parts
 from zk0_core.engines import apps
-from zk0_core.engines._flower import become_task, client_context, empty_run, stamp
+from zk0_core.engines._flower import client_context, stamp
+from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.history import History, RoundRecord
 from zk0_core.parts import build_codec, build_objective, build_strategy, strategy_record
 from zk0_core.plan import ClientPlan, PluginChoice
@@ -41,7 +41,6 @@ from zk0_core.wire.orders import (
     to_record,
 )
 
-FIRST_NODE = 100
 Tamper = Callable[[int, RoundReport, Tensors], tuple[RoundReport, Tensors]]
 
 
@@ -101,28 +100,15 @@ class QuadraticDataset(examples.TinyDataset):
     problem: Quadratic = attrs.field(kw_only=True)
 
 
-class SameProcessGrid(Grid):
+class SameProcessGrid(OneRunGrid):
     """Clients in this process; `tamper` may change what one sends, by name."""
 
     def __init__(self, clients: Sequence[ClientPlan], folder: Path) -> None:
-        become_task()
+        super().__init__(len(clients))
         self.tamper: dict[str, Tamper] = {}
         self.arrival: Sequence[str] = [client.name for client in clients]
         self.sent: dict[str, Message] = {}
         self._clients, self._folder = clients, folder
-
-    def set_run(self, run: object) -> None:
-        pass
-
-    @property
-    def run(self) -> Any:
-        return empty_run()
-
-    def create_message(self, *arguments: Any, **named: Any) -> Message:
-        raise NotImplementedError
-
-    def get_node_ids(self) -> Iterable[int]:
-        return range(FIRST_NODE, FIRST_NODE + len(self._clients))
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         pushed = {stamp(message): message for message in messages}
@@ -142,9 +128,6 @@ class SameProcessGrid(Grid):
                 self._turns.pop(0)
                 return [self._answer(message)]
         return []
-
-    def send_and_receive(self, messages: object, *, timeout: float | None = None) -> Any:
-        raise NotImplementedError
 
     def _client(self, message: Message) -> ClientPlan:
         return self._clients[message.metadata.dst_node_id - FIRST_NODE]

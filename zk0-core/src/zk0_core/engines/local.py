@@ -9,57 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flwr.app import Context, Error, Message, RecordDict
-from flwr.serverapp import Grid
 from loguru import logger
 
-from zk0_core.engines._flower import become_task, client_context, empty_run, stamp
+from zk0_core.engines._flower import become_task, client_context, stamp
+from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.engines.workers import Workers
 from zk0_core.plan import ClientPlan
 
 if TYPE_CHECKING:
-    from flwr.supercore.run import Run
-
     from zk0_core.server.server import Server
 
-FIRST_NODE = 100
 CLIENT_FAILED = 2
 """The code that Flower gives to a client app that raised."""
 
 
-class LocalGrid(Grid):
-    """Passes messages to simulated clients on workers; node FIRST_NODE + i is client i."""
+class LocalGrid(OneRunGrid):
+    """Passes messages to simulated clients on workers."""
 
     def __init__(self, clients: Sequence[ClientPlan], folder: Path, workers: Workers) -> None:
-        become_task()
-        self._run = empty_run()
+        super().__init__(len(clients))
         self._clients = clients
         self._folder = folder
         self._workers = workers
         self._sent: dict[str, tuple[Message, Future[Message]]] = {}
-
-    def set_run(self, run: "Run") -> None:
-        """Take the run that messages belong to."""
-        self._run = run
-
-    @property
-    def run(self) -> "Run":
-        """The run that messages belong to."""
-        return self._run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Return a message; `Message(...)` does the same."""
-        return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
-
-    def get_node_ids(self) -> Iterable[int]:
-        """Return one node per client."""
-        return range(FIRST_NODE, FIRST_NODE + len(self._clients))
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Give each message to its client's worker; return their ids."""
@@ -90,15 +62,6 @@ class LocalGrid(Grid):
             reason = f"{type(problem).__name__}: {problem}"
             replies.append(Message(Error(CLIENT_FAILED, reason), reply_to=message))
         return replies
-
-    def send_and_receive(
-        self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
-        """Push messages and wait for all replies."""
-        waiting = list(self.push_messages(messages))
-        for message_id in waiting:
-            self._sent[message_id][1].exception(timeout)
-        return self.pull_messages(waiting)
 
 
 def _answer(

@@ -16,13 +16,10 @@ from zk0_core.testing import examples
 from zk0_core.testing.contract import folder
 
 if TYPE_CHECKING:
-    from flwr.app import Message, RecordDict
-    from flwr.supercore.run import Run
+    from flwr.app import RecordDict
 
     from zk0_core.tensors import Tensors
     from zk0_core.wire.orders import RoundOrder
-
-FIRST_NODE = 100
 
 
 @attrs.frozen
@@ -78,66 +75,36 @@ def run_one_round(
 
 def loopback_grid(answers: Mapping[str, Answer], arrival: Sequence[str]) -> Any:
     """Return a Flower Grid whose replies arrive in the order `arrival`, one a pull."""
-    from flwr.serverapp import Grid
+    from flwr.app import Message
 
-    from zk0_core.engines._flower import become_task, empty_run, stamp
+    from zk0_core.engines._flower import stamp
+    from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 
-    become_task()
+    names = sorted(answers)
+    waiting = list(arrival)
 
-    class LoopbackGrid(Grid):
-        """Node FIRST_NODE + i is client i, by name."""
+    class LoopbackGrid(OneRunGrid):
+        """Clients in order of their names."""
 
         def __init__(self) -> None:
+            super().__init__(len(names))
             self._sent: dict[str, Message] = {}
-            self._names = sorted(answers)
-            self._arrival = list(arrival)
 
-        def set_run(self, run: "Run") -> None:
-            """Take the run that messages belong to; there is only one."""
+        def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+            pushed = {stamp(message): message for message in messages}
+            self._sent |= pushed
+            return list(pushed)
 
-        @property
-        def run(self) -> "Run":
-            return empty_run()
-
-        def create_message(
-            self,
-            content: "RecordDict",
-            message_type: str,
-            dst_node_id: int,
-            group_id: str,
-            ttl: float | None = None,
-        ) -> "Message":
-            from flwr.app import Message
-
-            return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
-
-        def get_node_ids(self) -> Iterable[int]:
-            return range(FIRST_NODE, FIRST_NODE + len(self._names))
-
-        def push_messages(self, messages: "Iterable[Message]") -> Iterable[str]:
-            ids = []
-            for message in messages:
-                ids.append(stamp(message))
-                self._sent[ids[-1]] = message
-            return ids
-
-        def pull_messages(self, message_ids: Iterable[str]) -> "Iterable[Message]":
-            from flwr.app import Message
-
+        def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
             replies = []
             for message_id in message_ids:
                 message = self._sent[message_id]
-                name = self._names[message.metadata.dst_node_id - FIRST_NODE]
-                if name != self._arrival[0]:
+                name = names[message.metadata.dst_node_id - FIRST_NODE]
+                if name != waiting[0]:
                     continue
-                self._arrival.pop(0)
+                waiting.pop(0)
                 replies.append(Message(_reply(message.content, answers[name]), reply_to=message))
             return replies
-
-        def send_and_receive(
-            self, messages: "Iterable[Message]", *, timeout: float | None = None
-        ) -> "Iterable[Message]":
-            raise NotImplementedError("the rounds pull replies one at a time")
 
     return LoopbackGrid()
 
@@ -180,6 +147,7 @@ def _finite(value: float) -> float:
 def _federation(
     exchange: Any, strategy: Strategy, choice: PluginChoice, answers: Mapping[str, Answer]
 ) -> Any:
+    from zk0_core.engines.grid import FIRST_NODE
     from zk0_core.lerobot.stats import episode_sums
     from zk0_core.parts import build_codec
     from zk0_core.schedules import Schedules
