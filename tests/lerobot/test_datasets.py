@@ -93,6 +93,22 @@ def test_held_out_and_partition(folder):
     assert sorted(e.index for e in [*part.episodes, *other.episodes]) == [0, 1, 2]
 
 
+def test_chosen_episodes(folder):
+    assert [e.index for e in opened(folder, "?episodes=0,2").episodes] == [0, 2]
+    assert [e.index for e in opened(folder, "?episodes=1-7").episodes] == [1, 2]
+    # A partition of those that are chosen; what is held out are the last of what is left.
+    part = opened(folder, "?episodes=0-1&partition=0/1&eval_episodes=1")
+    assert [e.index for e in training_episodes(part)] == [0]
+    assert [e.index for e in evaluation_episodes(part)] == [1]
+
+
+def test_other_names_by_the_address(folder):
+    both = opened(folder, f"?rename={TOP}:observation.images.up,pan.pos:turn")
+    assert sorted(both.schema.cameras) == ["observation.images.up", "observation.images.wrist"]
+    assert both.schema.state[0] == both.schema.action[0] == "turn"
+    assert next(both.frames("observation.images.up")).shape == (96, 96, 3)
+
+
 def test_fingerprint_follows_the_content(folder, tmp_path):
     copy = copied(folder, tmp_path)
     assert opened(copy).fingerprint == opened(folder).fingerprint
@@ -206,14 +222,30 @@ def test_short_video_names_the_episode(folder, tmp_path):
     [
         (
             "?eval_episode=5",
-            "unknown option 'eval_episode'; choose from eval_episodes, partition; "
-            "did you mean 'eval_episodes'?",
+            "unknown option 'eval_episode'; choose from eval_episodes, partition, episodes, "
+            "rename; did you mean 'eval_episodes'?",
         ),
         ("?eval_episodes=x", "eval_episodes=x is not a whole number; write eval_episodes=10"),
         ("?eval_episodes=9", "eval_episodes=9 is out of range; it has 3 episodes, choose 0 to 3"),
         ("?eval_episodes=-1", "eval_episodes=-1 is out of range"),
-        ("?partition=2/2", "partition must be i/N with 0 ≤ i < N"),
-        ("?partition=7/9", "partition 7/9 of 3 episodes is empty"),
+        (
+            "?partition=2/2",
+            "partition must be i/N with 0 ≤ i < N, such as partition=0/4; got '2/2'",
+        ),
+        ("?partition=7/9", "no episode is chosen; it has episodes 0-2"),
+        ("?episodes=5-9", "no episode is chosen; it has episodes 0-2"),
+        (
+            "?episodes=one",
+            "episodes must be numbers and ranges, such as episodes=0-39 or episodes=0-9,12; "
+            "got 'one'",
+        ),
+        ("?episodes=2-0", "episodes must be ranges that go up, such as episodes=0-2; got '2-0'"),
+        (
+            "?rename=top",
+            "rename must be old:new, and more after commas, such as "
+            "rename=observation.images.side:observation.images.top; got 'top'",
+        ),
+        ("?rename=a:b", "rename of .*: it has no camera or joint 'a'; choose from observation"),
     ],
 )
 def test_bad_addresses(folder, query, message):

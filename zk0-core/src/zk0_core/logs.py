@@ -1,6 +1,7 @@
 """Log files: one for the server and one per client."""
 
 import functools
+import sys
 from pathlib import Path
 
 from loguru import logger
@@ -9,10 +10,15 @@ FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {extra[client]}: {message}"
 
 
 def log_server(folder: Path) -> None:
-    """Send what this process logs to `folder`/server.log."""
+    """Send what this process logs to `folder`/server.log, and what is bound `shown` to stderr."""
     logger.remove()
     logger.configure(extra={"client": "server"})
     logger.add(folder / "server.log", format=FORMAT, level="INFO")
+    logger.add(
+        lambda line: print(line, end="", file=sys.stderr, flush=True),
+        format="warning: {message}",
+        filter=lambda record: bool(record["extra"].get("shown")),
+    )
 
 
 @functools.cache

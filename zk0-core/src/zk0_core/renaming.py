@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
 
 from zk0_core.data import DatasetSchema, RobotDataset
+from zk0_core.datacheck.findings import Finding, Inspected
 from zk0_core.errors import DataError
 from zk0_core.options import did_you_mean
 
@@ -39,6 +40,10 @@ class RenamedDataset:
     def frames(self, camera: str) -> Iterator[np.ndarray]:
         """Yield the pictures of `camera`, by its new name."""
         return self._dataset.frames(self._camera_of[camera])
+
+    def findings(self) -> Iterable[Finding]:
+        """Yield what is wrong with the files, by the names that they have."""
+        return self._dataset.findings() if isinstance(self._dataset, Inspected) else ()
 
 
 def renamed(datasets: Sequence[RobotDataset], rename: Mapping[str, str]) -> list[RobotDataset]:

@@ -15,8 +15,9 @@ class LocalLoader:
     def open(self, uri: str, progress: "Progress | None" = None) -> "RobotDataset":
         """Open the folder that `uri` names.
 
-        Options of the address: `eval_episodes=K` holds the last K episodes out of training,
-        `partition=i/N` takes the episodes whose index leaves i when divided by N.
+        Options of the address: `episodes=0-39,45` takes these episodes, `partition=i/N` those
+        whose index leaves i when divided by N; `eval_episodes=K` holds the last K of them out of
+        training; `rename=old:new` gives cameras and joints other names.
 
         Raises:
             DataError: if it is missing, damaged, or no dataset of version 3.
@@ -24,7 +25,8 @@ class LocalLoader:
         from pathlib import Path
 
         from zk0_core.addresses import Address
-        from zk0_core.lerobot.datasets import OPTIONS, open_folder
+        from zk0_core.lerobot.choosing import OPTIONS
+        from zk0_core.lerobot.datasets import open_folder
 
         address = Address.parse(uri, OPTIONS)
         return open_folder(address, Path(address.place).expanduser())

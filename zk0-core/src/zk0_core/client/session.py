@@ -11,8 +11,9 @@ from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
 from zk0_core.client.state import ClientState
 from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
 from zk0_core.data import training_episodes
+from zk0_core.datacheck.findings import require_fit
+from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError, WireError, Zk0Error
-from zk0_core.lerobot.stats import episode_sums
 from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import build_codec, build_objective, build_policy_family, open_dataset
 from zk0_core.personal import personal_patterns, split
@@ -44,12 +45,19 @@ class ClientSession:
         self._personal_start: Tensors = {}
 
     def schema_report(self) -> SchemaReport:
-        """Return what preflight asks for: schema and sums, no frame."""
+        """Return what preflight asks for: schema and sums, no frame.
+
+        Raises:
+            UnfitDataset: if something is wrong with the dataset that would be in the way later.
+        """
+        inspection = inspect(self._dataset)
+        require_fit(inspection.findings, logger.warning)
+        assert inspection.statistics is not None  # there are episodes, and all are numbers
         return SchemaReport(
             client=self._client.name,
             dataset=self._client.dataset,
             schema=self._dataset.schema,
-            statistics=episode_sums(self._dataset, self._episodes),
+            statistics=inspection.statistics,
             episodes=tuple(self._episodes),
             frames=sum(episode.stop - episode.start for episode in self._episodes),
         )

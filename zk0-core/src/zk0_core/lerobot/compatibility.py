@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from zk0_core.data import DatasetSchema
+from zk0_core.datacheck.names import as_toml, camera_pairs
 from zk0_core.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def _remedy(missing: list[str], spare: list[str]) -> str:
     """Return what would mend missing cameras."""
     if len(spare) < len(missing):
         return 'record it, or name the cameras to use with the option `cameras` of "lerobot"'
-    pairs = ", ".join(f'"{s}" = "{m}"' for s, m in zip(spare, missing, strict=False))
-    return f"if they show the same, say rename = {{ {pairs} }} for it"
+    return f"if they show the same, say {as_toml(camera_pairs(spare, missing))} for it"
 
 
 def check_supported(config: Any) -> None:

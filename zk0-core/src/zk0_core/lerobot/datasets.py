@@ -1,19 +1,27 @@
 """A LeRobot v3 folder as a `RobotDataset`, read without LeRobot: parquet tables and videos."""
 
-import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 import pyarrow as pa
 
 from zk0_core.addresses import HELD_OUT, Address
-from zk0_core.data import DatasetSchema, Episode
+from zk0_core.data import DatasetSchema, Episode, RobotDataset
+from zk0_core.datacheck.findings import Finding, UnfitDataset, numbers
+from zk0_core.datacheck.rows import not_finite
 from zk0_core.errors import DataError
+from zk0_core.lerobot.checks import (
+    check_places,
+    check_places_of_videos,
+    check_tasks,
+    check_times,
+    check_widths,
+)
+from zk0_core.lerobot.choosing import chosen_episodes, rename_option
 from zk0_core.lerobot.tables import (
     fingerprint,
     matrix,
@@ -23,24 +31,31 @@ from zk0_core.lerobot.tables import (
     read_tasks,
     stored_pictures,
 )
-from zk0_core.lerobot.videos import Segment, pictures
+from zk0_core.lerobot.videos import Segment, pictures, video_findings
+from zk0_core.renaming import renamed
 
 STATE, ACTION = "observation.state", "action"
-
-OPTIONS = (HELD_OUT, "partition")
-"""Options of an address that `open_folder` follows."""
 
 
 class LeRobotRobotDataset:
     """The dataset at `folder`."""
 
-    def __init__(self, uri: str, folder: Path, *, held_out: int = 0) -> None:
+    def __init__(
+        self,
+        uri: str,
+        folder: Path,
+        *,
+        held_out: int = 0,
+        wanted: Callable[[int], bool] = lambda index: True,
+    ) -> None:
         """Read everything but pictures.
 
         Args:
             uri: What the user calls the dataset; errors start with it.
             folder: Holds `meta/info.json`.
-            held_out: How many episodes, the last ones, are for evaluation only.
+            held_out: How many of the wanted episodes, the last ones, are for evaluation only.
+            wanted: Which episodes to have, by index; of the others nothing needs to be right but
+                their number of frames and their videos.
 
         Raises:
             DataError: if there is no dataset, of another version, doubled or damaged.
@@ -57,13 +72,27 @@ class LeRobotRobotDataset:
                     f"it has {_names(features)}; record it"
                 )
         rows = read_rows(uri, folder, [STATE, ACTION], int(self._info["total_frames"]))
+        self._refuse(check_widths(uri, rows, features, (STATE, ACTION)))
         self.state = matrix(rows, STATE)
         self.action = matrix(rows, ACTION)
         self._meta = read_episodes(uri, folder)
         tasks = read_tasks(folder)
-        self.episodes: Sequence[Episode] = _episodes(uri, rows, tasks, self.state, self.action)
+        everything = episodes_of(rows, tasks, self.state, self.action)
+        self.episodes: Sequence[Episode] = [e for e in everything if wanted(e.index)]
+        if not self.episodes:
+            raise DataError(
+                f"{uri}: no episode is chosen; it has episodes "
+                f"{numbers([episode.index for episode in everything])}"
+            )
         self.schema = self._schema(tuple(dict.fromkeys(e.task for e in self.episodes)))
+        self._refuse(self._check_rows(rows, tasks, everything))
         self.fingerprint = fingerprint(folder)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong with the videos, as far as that shows without decoding them."""
+        for camera in self._videos():
+            shape = self.schema.cameras[camera]
+            yield from video_findings(self.uri, self._segments(camera), self.schema.fps, shape)
 
     def frames(self, camera: str) -> Iterator[np.ndarray]:
         """Yield every picture of `camera` once, in frame order, as (height, width, 3) uint8.
@@ -74,8 +103,35 @@ class LeRobotRobotDataset:
         if self._info["features"][camera]["dtype"] == "image":
             yield from stored_pictures(self.folder, camera)
             return
+        yield from pictures(self.uri, self._segments(camera), self.schema.fps)
+
+    def _check_rows(
+        self, rows: pa.Table, tasks: Mapping[int, str], everything: Sequence[Episode]
+    ) -> Iterator[Finding]:
+        chosen = self.episodes
+        yield from check_places(self.uri, everything, self._meta)
+        yield from check_places_of_videos(self.uri, self._videos(), self._meta)
+        yield from not_finite(self.uri, chosen, self.state, self.action)
+        times = rows["timestamp"].to_numpy()
+        yield from check_times(self.uri, chosen, times, self.schema.fps)
+        task_of = rows["task_index"].to_numpy()
+        named = {e.index: int(task_of[e.start]) for e in chosen}
+        yield from check_tasks(
+            self.uri, {e: task for e, task in named.items() if task not in tasks}
+        )
+
+    def _refuse(self, findings: Iterable[Finding]) -> None:
+        if found := list(findings):
+            raise UnfitDataset(found)
+
+    def _videos(self) -> list[str]:
+        """Return the cameras whose pictures are in videos."""
+        features = self._info["features"]
+        return [camera for camera in self.schema.cameras if features[camera]["dtype"] == "video"]
+
+    def _segments(self, camera: str) -> list[Segment]:
         pattern = str(self._info["video_path"])
-        segments = (
+        return [
             Segment(
                 episode=int(row["episode_index"]),
                 file=self.folder
@@ -88,8 +144,7 @@ class LeRobotRobotDataset:
                 frames=int(row["length"]),
             )
             for row in self._meta
-        )
-        yield from pictures(self.uri, segments, self.schema.fps)
+        ]
 
     def _schema(self, tasks: tuple[str, ...]) -> DatasetSchema:
         features = self._info["features"]
@@ -109,29 +164,19 @@ class LeRobotRobotDataset:
         )
 
 
-def _episodes(
-    uri: str, rows: pa.Table, tasks: Mapping[int, str], state: np.ndarray, action: np.ndarray
+def episodes_of(
+    rows: pa.Table, tasks: Mapping[int, str], state: np.ndarray, action: np.ndarray
 ) -> list[Episode]:
+    """Return the episodes of `rows`; one whose task is not in `tasks` has an empty one."""
     of = rows["episode_index"].to_numpy()
     task_of = rows["task_index"].to_numpy()
     starts = [0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(of)]
     episodes = []
     for start, stop in pairwise(starts):
-        index = int(of[start])
         content = np.ascontiguousarray(np.concatenate([state[start:stop], action[start:stop]], 1))
-        if not np.isfinite(content).all():
-            raise DataError(
-                f"{uri}: episode {index} holds a NaN or infinite state or action; "
-                "delete or record the episode again"
-            )
-        task = tasks.get(int(task_of[start]))
-        if task is None:
-            raise DataError(
-                f"{uri}: episode {index} names task {int(task_of[start])}, "
-                "which meta/tasks.parquet does not have; copy the dataset again"
-            )
         digest = hashlib.sha256(content.data).hexdigest()
-        episodes.append(Episode(index=index, start=start, stop=stop, task=task, hash=digest))
+        task = tasks.get(int(task_of[start]), "")
+        episodes.append(Episode(int(of[start]), start, stop, task, digest))
     return episodes
 
 
@@ -156,45 +201,20 @@ def _names(features: Mapping[str, Any]) -> str:
     return ", ".join(name for name in features if name not in own)
 
 
-def with_episodes(dataset: LeRobotRobotDataset, partition: str) -> LeRobotRobotDataset:
-    """Return `dataset` with only the episodes of `partition`.
-
-    Args:
-        dataset: Left as it is.
-        partition: "i/N": the episodes whose index leaves i when divided by N.
+def open_folder(address: Address, folder: Path) -> RobotDataset:
+    """Open `folder` as `address` asks for it: chosen episodes, some held out, other names.
 
     Raises:
-        DataError: if it is not of that form, or no episode is left.
-    """
-    first, _, second = partition.partition("/")
-    if not (first.isdigit() and second.isdigit() and int(first) < int(second)):
-        raise DataError(
-            f"{dataset.uri}: partition must be i/N with 0 ≤ i < N, such as 0/4; got {partition!r}"
-        )
-    part = copy.copy(dataset)
-    part.episodes = [e for e in dataset.episodes if e.index % int(second) == int(first)]
-    if not part.episodes:
-        raise DataError(
-            f"{dataset.uri}: partition {partition} of {len(dataset.episodes)} episodes is empty"
-        )
-    tasks = tuple(dict.fromkeys(episode.task for episode in part.episodes))
-    part.schema = attrs.evolve(dataset.schema, tasks=tasks)
-    return part
-
-
-def open_folder(address: Address, folder: Path) -> LeRobotRobotDataset:
-    """Open `folder` as `address` asks for it: episodes held out, a partition.
-
-    Raises:
-        DataError: if it is no dataset, or holds out more episodes than it has.
+        DataError: if it is no dataset, is damaged, or has not what the address asks for.
     """
     held_out = address.whole_number(HELD_OUT)
-    dataset = LeRobotRobotDataset(address.text, folder, held_out=held_out)
-    if "partition" in address.options:
-        dataset = with_episodes(dataset, address.options["partition"])
+    rename = rename_option(address)
+    dataset = LeRobotRobotDataset(
+        address.text, folder, held_out=held_out, wanted=chosen_episodes(address)
+    )
     if not 0 <= held_out <= len(dataset.episodes):
         raise DataError(
             f"{dataset.uri}: {HELD_OUT}={held_out} is out of range; it has "
             f"{len(dataset.episodes)} episodes, choose 0 to {len(dataset.episodes)}"
         )
-    return dataset
+    return renamed([dataset], rename)[0] if rename else dataset

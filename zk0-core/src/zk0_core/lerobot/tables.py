@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 
 from zk0_core.errors import DataError
 
+CONVERTIBLE = "v2.1"
+"""The one older format that LeRobot converts to v3.0."""
+
 
 def read_info(uri: str, folder: Path) -> dict[str, Any]:
     """Return meta/info.json, refusing what is no dataset of version 3."""
@@ -26,19 +29,30 @@ def read_info(uri: str, folder: Path) -> dict[str, Any]:
         )
     info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     version = str(info.get("codebase_version"))
-    if version.startswith("v2"):
+    if not version.startswith("v3"):
         raise DataError(
             f"{uri}: {folder} is in LeRobot format {version}, zk0 reads v3.0; "
-            f"convert it with `zk0 data convert {folder}`"
+            f"{_remedy(uri, folder, version)}"
         )
-    if not version.startswith("v3"):
-        raise DataError(f"{uri}: {folder} is in LeRobot format {version}, zk0 reads v3.0")
     return info
+
+
+def _remedy(uri: str, folder: Path, version: str) -> str:
+    """Return what to do about a folder in another format."""
+    if version == CONVERTIBLE and uri.startswith("hf:"):
+        name = uri.partition("?")[0]
+        copy = name.rpartition("/")[2].replace("@", "-")
+        return f"convert it with `zk0 data convert {name} --output {copy}` and use local:{copy}"
+    if version == CONVERTIBLE:
+        return f"convert it with `zk0 data convert {folder}`"
+    if version.startswith("v2"):
+        return f"convert it to {CONVERTIBLE} with the LeRobot of its time, then with zk0"
+    return "upgrade zk0, or record it with LeRobot 0.4 to 0.6"
 
 
 def read_rows(uri: str, folder: Path, columns: list[str], total: int) -> pa.Table:
     """Return the frames in order, refusing more or fewer than the metadata promise."""
-    wanted = ["index", "episode_index", "task_index", *columns]
+    wanted = ["index", "episode_index", "task_index", "timestamp", *columns]
     files = sorted((folder / "data").rglob("*.parquet"))
     if not files:
         raise DataError(f"{uri}: {folder}/data has no parquet file; copy the dataset again")

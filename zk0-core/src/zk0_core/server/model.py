@@ -6,8 +6,11 @@ from pathlib import Path
 
 import attrs
 import cattrs
+from loguru import logger
 
 from zk0_core.data import DatasetSchema, Statistics, evaluation_episodes
+from zk0_core.datacheck.findings import require_fit
+from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError
 from zk0_core.files import whole_file, write_json
 from zk0_core.parameters import set_params, to_numpy
@@ -101,6 +104,8 @@ def read_facts(folder: Path) -> ModelRef:
 def check_overlap(evaluations: Sequence[EvaluationPlan], reports: Sequence[SchemaReport]) -> None:
     """Raise DataError if an episode to evaluate on is one that a client trains on.
 
+    Datasets to evaluate on are looked through as well, as clients do it with theirs.
+
     Args:
         evaluations: Those whose recorded episodes are read.
         reports: What the clients said of their training episodes.
@@ -110,7 +115,9 @@ def check_overlap(evaluations: Sequence[EvaluationPlan], reports: Sequence[Schem
     }
     for evaluation in evaluations:
         uri = evaluation.dataset
-        held_out = evaluation_episodes(open_dataset(uri, evaluation.rename))
+        dataset = open_dataset(uri, evaluation.rename)
+        require_fit(inspect(dataset).findings, logger.warning)
+        held_out = evaluation_episodes(dataset)
         if not held_out:
             raise DataError(
                 f"evaluation dataset {uri} holds out no episode; add ?eval_episodes=5, "

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 
 import attrs
+from loguru import logger
 
 from zk0_core.data import Statistics
+from zk0_core.datacheck.differences import Side, differences
+from zk0_core.datacheck.findings import require_fit
+from zk0_core.datacheck.ranges import range_findings
 from zk0_core.errors import DataError, RoundError
 from zk0_core.lerobot.stats import pool
 from zk0_core.server.exchange import Exchange
@@ -69,17 +73,15 @@ def pooled_statistics(reports: Sequence[SchemaReport]) -> Statistics:
 
 
 def check_alike(reports: Sequence[SchemaReport]) -> None:
-    """Raise DataError, naming both sides, unless all clients' data can train one policy."""
-    first = reports[0]
-    for other in reports[1:]:
-        for what in ("state", "action", "fps"):
-            mine, theirs = getattr(first.schema, what), getattr(other.schema, what)
-            if mine != theirs:
-                raise DataError(
-                    f"clients {first.client!r} and {other.client!r} differ in {what}: "
-                    f"{_shown(mine)} against {_shown(theirs)}; one policy needs the same"
-                )
+    """Refuse clients whose data cannot train one policy, and warn of what only looks odd.
 
+    Which cameras there must be is the policy's to say.
 
-def _shown(value: object) -> str:
-    return f"{len(value)} joints {', '.join(value)}" if isinstance(value, tuple) else str(value)
+    Raises:
+        UnfitDataset: naming both sides, and the rename map that would mend it where one would.
+    """
+    sides = [Side(f"client {r.client!r}", r.schema, r.statistics) for r in reports]
+    findings = differences(sides, cameras=False)
+    for side in sides:
+        findings += range_findings(side.name, side.schema, side.statistics)
+    require_fit(findings, logger.bind(shown=True).warning)
