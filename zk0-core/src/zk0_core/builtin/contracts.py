@@ -8,9 +8,9 @@ import functools
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from zk0_core.testing import LoaderContract, PolicyContract
+from zk0_core.testing import CodecContract, LoaderContract, PolicyContract, ReporterContract
 from zk0_core.testing.policy import DATASET
 
 HUB = "it needs the Hub; what it opens is a folder, and opened as `local` opens one"
@@ -54,6 +54,22 @@ class TestHub(LoaderContract):
         if not self.address:
             raise SkipTest(HUB)
         return self.address
+
+
+class TestWandb(ReporterContract):
+    """Weights & Biases, without its service."""
+
+    plugin = "wandb"
+    options: ClassVar = {"mode": "offline"}
+
+
+class TestTopK(CodecContract):
+    """The largest values of an update."""
+
+    plugin = "topk"
+    exceptions: ClassVar = {
+        "test_updates_come_back_near": "what is not sent at once comes with later updates"
+    }
 
 
 class TestLeRobot(PolicyContract):

@@ -52,11 +52,21 @@ def zk0_evaluators() -> Iterable[EvaluatorPlugin]:
 @hookimpl
 def zk0_reporters() -> Iterable[ReporterPlugin]:
     """Yield the reporters."""
-    from zk0_core.builtin import reporter_charts, reporter_console, reporter_report
+    from zk0_core.builtin import (
+        reporter_charts,
+        reporter_console,
+        reporter_jsonl,
+        reporter_report,
+        reporter_tensorboard,
+        reporter_wandb,
+    )
 
     yield reporter_console.PLUGIN
     yield reporter_charts.PLUGIN
     yield reporter_report.PLUGIN
+    yield reporter_jsonl.PLUGIN
+    yield reporter_tensorboard.PLUGIN
+    yield reporter_wandb.PLUGIN
 
 
 @hookimpl
