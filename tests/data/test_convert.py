@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Zk0
+from hub_server import go_online, hub
 from recordings import TOP, Recording, change_info, write_v3, write_v21
 
 from zk0_core.parts import open_dataset
@@ -162,3 +163,18 @@ def test_a_dataset_of_the_hub_needs_a_place(zk0: Zk0) -> None:
         2,
         "Error: hf:owner/name stays in the Hub's cache as it is; say where with --output DIR",
     )
+
+
+def test_an_older_format_is_converted_out_of_the_hubs_cache(
+    zk0: Zk0, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with hub(write_v21(tmp_path / "served", Recording(lengths=(3, 2)))) as server:
+        go_online(monkeypatch, server, tmp_path / "home")
+        outcome = zk0("data", "check", "hf:owner/desk?eval_episodes=1", "--json")
+        assert outcome.json["findings"][0]["fix"] == (
+            "convert it with `zk0 data convert hf:owner/desk --output desk` and use local:desk"
+        )
+        assert zk0("data", "convert", "hf:owner/desk", "--output", "desk").status == 0
+    assert zk0("data", "check", "local:desk?eval_episodes=1", "--quick").status == 0
+    assert list((tmp_path / "home").rglob("meta/episodes.jsonl"))

@@ -10,7 +10,7 @@ from zk0_core.errors import DataError, Zk0Error
 def downloaded(address: Address) -> Path:
     """Return the folder of the dataset that `address` names, `owner/name@revision`.
 
-    What is there already is not asked for again, and a download that broke off goes on.
+    Files that are there already are not asked for again.
 
     Raises:
         DataError: if it is not there, may not be read, or cannot be reached.
@@ -47,25 +47,29 @@ def downloaded(address: Address) -> Path:
     except HFValidationError as error:
         raise DataError(f"{uri}: {name!r} is no Hub name; write hf:owner/name") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.TransportError) as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise _failed(uri, error.__cause__.response.status_code) from error
         there = try_to_load_from_cache(
             name, "meta/info.json", revision=revision or None, repo_type="dataset"
         )
         raise DataError(
             f"{uri}: the Hub cannot be reached and only a part of it is here; "
-            "go online and try again: the download goes on where it broke off"
+            "go online and try again: files that are here are kept"
             if isinstance(there, str)
             else f"{uri}: the Hub cannot be reached and no copy is here; "
             "go online, or give a copy as local:/path"
         ) from error
     except HfHubHTTPError as error:
-        raise Zk0Error(
-            f"{uri}: the Hub answered with status {error.response.status_code}; try again later"
-        ) from error
+        raise _failed(uri, error.response.status_code) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise Zk0Error(
                 f"{uri}: no space left for it; free some, or set HF_HOME to another disk"
             ) from error
         raise Zk0Error(
-            f"{uri}: the download broke off: {error}; try again: it goes on where it stopped"
+            f"{uri}: the download broke off: {error}; try again: files that are here are kept"
         ) from error
+
+
+def _failed(uri: str, status: int) -> Zk0Error:
+    return Zk0Error(f"{uri}: the Hub answered with status {status}; try again later")
