@@ -20,7 +20,10 @@ from zk0_core.runfile import plan_to_json
 
 
 def small_plan(**changes: object) -> RunPlan:
-    """Return the embedded default, made small: 2 clients, 3 episodes, 2 rounds of 3 steps."""
+    """Return the embedded default, made small: 2 clients, 3 episodes, 2 rounds of 3 steps.
+
+    Over int8, whose clients remember what it rounded off: engines and workers must not change it.
+    """
     plan = resolve_plan(preset_settings(), Registry.discover())
     clients = tuple(
         attrs.evolve(client, dataset=client.dataset.replace("episodes=50", "episodes=3"))
@@ -37,6 +40,7 @@ def small_plan(**changes: object) -> RunPlan:
         "clients": clients,
         "evaluations": (loss, success),
         "eval_every": 2,
+        "codec": PluginChoice("codec", "int8"),
         "workers": 2,
     }
     return attrs.evolve(plan, **{**small, **changes})  # type: ignore[arg-type]  # fields by name

@@ -19,7 +19,13 @@ from zk0_core.engines import apps
 from zk0_core.engines._flower import client_context, stamp
 from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.history import History, RoundRecord
-from zk0_core.parts import build_codec, build_objective, build_strategy, strategy_record
+from zk0_core.parts import (
+    build_broadcast_codec,
+    build_codec,
+    build_objective,
+    build_strategy,
+    strategy_record,
+)
 from zk0_core.plan import ClientPlan, PluginChoice
 from zk0_core.protocols import Update
 from zk0_core.records import DatasetLoaderPlugin, PolicyPlugin
@@ -188,6 +194,7 @@ class Clients:
             strategy=self.strategy,
             schedules=Schedules(self.plan, (), ()),
             codec=build_codec(self.plan.codec),
+            broadcast=build_broadcast_codec(self.plan.codec),
             template=RoundOrder(
                 run="test",
                 round=0,

@@ -14,6 +14,7 @@ from zk0_core.protocols import (
     PolicyFamily,
     Reporter,
     Schedule,
+    StatefulCodec,
     Strategy,
     Update,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "RoundError",
     "Schedule",
     "Span",
+    "StatefulCodec",
     "Strategy",
     "StrategyOptions",
     "StrategyPlugin",

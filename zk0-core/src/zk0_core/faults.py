@@ -94,7 +94,7 @@ def check_record(record: Any, kind: str, hook: str, wanted: type[Any]) -> None:
             f"options of {kind} '{name}': {error}; use int, float, str, bool, "
             "tuple[str, ...], Mapping[str, str], or any of these or None"
         ) from error
-    for field in ("build", "build_objective"):
+    for field in ("build", "build_objective", "build_broadcast"):
         function = getattr(record, field, None)
         if function is not None and not callable(function):
             raise Fault(f"{field} of {kind} '{name}' is {function!r}; give a function of options")

@@ -15,7 +15,7 @@ from zk0_core.protocols import (
     Schedule,
     Strategy,
 )
-from zk0_core.records import EvaluatorPlugin, StrategyPlugin
+from zk0_core.records import CodecPlugin, EvaluatorPlugin, StrategyPlugin
 from zk0_core.registry import Plugin, Registry
 
 # Commands that only show a plan build schedules by this module, and must not wait for NumPy.
@@ -72,8 +72,15 @@ def build_policy_family(choice: PluginChoice) -> PolicyFamily:
 
 
 def build_codec(choice: PluginChoice) -> Codec:
-    """Return a codec."""
+    """Return the codec of updates."""
     return cast(Codec, _build(choice))
+
+
+def build_broadcast_codec(choice: PluginChoice) -> Codec:
+    """Return the codec of broadcasts: that of updates where the record names no other."""
+    plugin, options = _found(choice)
+    half = "build_broadcast" if cast(CodecPlugin, plugin.record).build_broadcast else "build"
+    return cast(Codec, plugin.build(options, half))
 
 
 def build_evaluator(choice: PluginChoice) -> Evaluator:

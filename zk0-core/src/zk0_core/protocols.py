@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -273,7 +273,10 @@ class Reporter(Protocol):
 
 
 class Codec(Protocol):
-    """Shrinks named tensors for the wire. Broadcasts and updates both go through it."""
+    """Shrinks named tensors for the wire: broadcasts, or updates.
+
+    An update is a difference to the broadcast as the client decoded it.
+    """
 
     def encode(self, tensors: Tensors) -> Tensors:
         """Return arrays to send; names may differ from the tensors'."""
@@ -285,4 +288,21 @@ class Codec(Protocol):
         Raises:
             WireError: if `encoded` does not hold exactly those.
         """
+        ...
+
+
+@runtime_checkable
+class StatefulCodec(Codec, Protocol):
+    """A codec of updates that remembers: error feedback, a basis that turns slowly.
+
+    The memory lies with the client and is kept by round: `encode` goes on from the round of the
+    client's last accepted update, whatever was refused or lost since. `decode` has no memory.
+    """
+
+    def state(self) -> Tensors:
+        """Return what must outlive a round at this client."""
+        ...
+
+    def restore(self, state: Tensors) -> None:
+        """Take back what `state` returned; nothing for a fresh start."""
         ...

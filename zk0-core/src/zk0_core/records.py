@@ -137,6 +137,9 @@ class CodecPlugin:
     summary: str
     options: type = NoOptions
     build: Callable[[Any], Codec]
+    """From options to the codec of updates; of broadcasts too, unless the next one is given."""
+    build_broadcast: Callable[[Any], Codec] | None = None
+    """From options to the codec of broadcasts, which has no memory."""
     client_api: int = 1
 
 

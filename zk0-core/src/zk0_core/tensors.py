@@ -24,7 +24,13 @@ def fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
 
 def difference(after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]) -> Tensors:
     """Return `after` − `before`, name by name."""
-    return {name: after[name] - before[name] for name in sorted(before)}
+    # NumPy makes a number of what has no dimension.
+    return {name: np.asarray(after[name] - before[name]) for name in sorted(before)}
+
+
+def added(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Tensors:
+    """Return `first` + `second`, name by name."""
+    return {name: np.asarray(first[name] + second[name]) for name in sorted(first)}
 
 
 def norm(tensors: Mapping[str, np.ndarray]) -> float:

@@ -1,10 +1,14 @@
 """Half the bytes: the upper 16 bits of each float32, rounded to nearest even."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from zk0_core.builtin.codec_float32 import check_names
-from zk0_core.errors import WireError
 from zk0_core.tensors import Tensors
+from zk0_core.wire.arrays import check_arrays, shapes_of
+
+if TYPE_CHECKING:
+    from zk0_core.protocols import Codec
 
 
 class BFloat16Codec:
@@ -26,10 +30,16 @@ class BFloat16Codec:
 
     def decode(self, encoded: Tensors, like: Tensors) -> Tensors:
         """Return float32 values, checked against `like`."""
-        check_names(encoded, like)
-        decoded = {}
-        for name in sorted(encoded):
-            if encoded[name].dtype != np.uint16:
-                raise WireError(f"{name} is {encoded[name].dtype}, expected uint16 (bfloat16)")
-            decoded[name] = (encoded[name].astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return decoded
+        check_arrays(encoded, shapes_of(like), np.uint16)
+        return {
+            # NumPy makes a number of what has no dimension.
+            name: np.asarray(bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+            for name, bits in encoded.items()
+        }
+
+
+def whole_codec(name: str) -> "Codec":
+    """Return the codec of parameters that lossy codecs of updates go with: float32 or bfloat16."""
+    from zk0_core.builtin.codec_float32 import Float32Codec
+
+    return Float32Codec() if name == "float32" else BFloat16Codec()

@@ -2,18 +2,8 @@
 
 import numpy as np
 
-from zk0_core.errors import WireError
 from zk0_core.tensors import Tensors
-
-
-def check_names(encoded: Tensors, like: Tensors) -> None:
-    """Raise WireError unless `encoded` has exactly the names and shapes of `like`."""
-    missing, unknown = sorted(like.keys() - encoded.keys()), sorted(encoded.keys() - like.keys())
-    if missing or unknown:
-        raise WireError(f"tensors missing: {missing or 'none'}, unknown: {unknown or 'none'}")
-    for name in sorted(like):
-        if encoded[name].shape != like[name].shape:
-            raise WireError(f"{name} has shape {encoded[name].shape}, expected {like[name].shape}")
+from zk0_core.wire.arrays import check_arrays, shapes_of
 
 
 class Float32Codec:
@@ -25,8 +15,5 @@ class Float32Codec:
 
     def decode(self, encoded: Tensors, like: Tensors) -> Tensors:
         """Return `encoded`, checked against `like`."""
-        check_names(encoded, like)
-        for name in sorted(encoded):
-            if encoded[name].dtype != np.float32:
-                raise WireError(f"{name} is {encoded[name].dtype}, expected float32")
+        check_arrays(encoded, shapes_of(like), np.float32)
         return encoded

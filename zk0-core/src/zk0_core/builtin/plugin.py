@@ -43,10 +43,15 @@ def zk0_policies() -> Iterable[PolicyPlugin]:
 @hookimpl
 def zk0_evaluators() -> Iterable[EvaluatorPlugin]:
     """Yield the evaluators."""
-    from zk0_core.builtin import evaluator_policy_loss, evaluator_sim_success
+    from zk0_core.builtin import (
+        evaluator_dataset_replay,
+        evaluator_policy_loss,
+        evaluator_sim_success,
+    )
 
     yield evaluator_policy_loss.PLUGIN
     yield evaluator_sim_success.PLUGIN
+    yield evaluator_dataset_replay.PLUGIN
 
 
 @hookimpl
@@ -72,6 +77,7 @@ def zk0_reporters() -> Iterable[ReporterPlugin]:
 @hookimpl
 def zk0_codecs() -> Iterable[CodecPlugin]:
     """Yield the codecs."""
+    from zk0_core.builtin import codec_int8, codec_topk
 
     def float32(options: object) -> "Codec":
         from zk0_core.builtin.codec_float32 import Float32Codec
@@ -87,3 +93,5 @@ def zk0_codecs() -> Iterable[CodecPlugin]:
     yield CodecPlugin(
         name="bfloat16", summary="2 bytes a value, rounded to nearest even", build=bfloat16
     )
+    yield codec_int8.PLUGIN
+    yield codec_topk.PLUGIN

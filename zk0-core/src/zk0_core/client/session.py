@@ -15,10 +15,16 @@ from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError, WireError, Zk0Error
 from zk0_core.parameters import set_params, to_numpy
-from zk0_core.parts import build_codec, build_objective, build_policy_family, open_dataset
+from zk0_core.parts import (
+    build_broadcast_codec,
+    build_codec,
+    build_objective,
+    build_policy_family,
+    open_dataset,
+)
 from zk0_core.personal import personal_patterns, split
 from zk0_core.plan import ClientPlan
-from zk0_core.protocols import BatchSource, Policy
+from zk0_core.protocols import BatchSource, Policy, StatefulCodec
 from zk0_core.seeds import derive_seed
 from zk0_core.tensors import Tensors, difference, first_not_finite, norm
 from zk0_core.wire.orders import Recipe, RoundOrder, RoundReport, SchemaReport
@@ -40,6 +46,7 @@ class ClientSession:
                 "out: none is left to train on; lower eval_episodes"
             )
         self._codec = build_codec(recipe.codec)
+        self._broadcast = build_broadcast_codec(recipe.codec)
         self._states = ClientState(folder)
         self._loaded: tuple[Policy, BatchSource] | None = None
         self._personal_start: Tensors = {}
@@ -78,7 +85,7 @@ class ClientSession:
         params = policy.trainable()
         shared, personal = split(params, personal_patterns(order.recipe.strategy))
         state = self._states.load(order.accepted_round)
-        start = self._codec.decode(encoded, like=to_numpy(shared))
+        start = self._broadcast.decode(encoded, like=to_numpy(shared))
         set_params(shared, start)
         set_params(personal, group(state, "personal") or self._personal_start)
 
@@ -103,8 +110,9 @@ class ClientSession:
         delta = difference(to_numpy(shared), start)
         if (bad := first_not_finite(delta)) is not None:
             raise Zk0Error(f"training diverged in round {order.round}: {bad} is not finite")
+        update, remembered = self._encode(delta, group(state, "codec"))
         state = prefixed("optimizer", optimizer_state(optimizer, params))
-        state |= prefixed("personal", to_numpy(personal))
+        state |= prefixed("personal", to_numpy(personal)) | prefixed("codec", remembered)
         if objective:
             state |= prefixed("objective", objective.state())
         self._states.save(order.round, state, order.accepted_round)
@@ -122,7 +130,14 @@ class ClientSession:
             **attrs.asdict(outcome),
         )
         logger.info("round {}: loss {:.4f}", order.round, report.loss)
-        return report, self._codec.encode(delta), objective.finish() if objective else {}
+        return report, update, objective.finish() if objective else {}
+
+    def _encode(self, delta: Tensors, remembered: Tensors) -> tuple[Tensors, Tensors]:
+        """Return an update as sent, and what the codec remembers of it."""
+        if not isinstance(self._codec, StatefulCodec):
+            return self._codec.encode(delta), {}
+        self._codec.restore(remembered)
+        return self._codec.encode(delta), self._codec.state()
 
     def _load(self, order: RoundOrder) -> tuple[Policy, BatchSource]:
         if self._loaded is None:

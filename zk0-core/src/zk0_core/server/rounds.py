@@ -48,6 +48,9 @@ class Federation:
     strategy: Strategy
     schedules: Schedules
     codec: Codec
+    """Of updates."""
+    broadcast: Codec
+    """Of the parameters that are sent out."""
     template: RoundOrder
     """The order of round 0, from which every order is made."""
     keep: Path | None = None
@@ -71,7 +74,7 @@ def run_round(
 
     shared, personal = split(params, personal_patterns(plan.strategy))
     strategy.begin(shared, round)
-    broadcast = pack(federation.codec.encode(shared))
+    broadcast = pack(federation.broadcast.encode(shared))
     extras = pack_each({client: strategy.order(client) for client in clients})
     contents = {
         client: to_record(order, params=broadcast, extra=extras[client])

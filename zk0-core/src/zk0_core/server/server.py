@@ -12,6 +12,7 @@ from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
 from zk0_core.history import RoundRecord
 from zk0_core.parts import (
+    build_broadcast_codec,
     build_codec,
     build_reporter,
     build_strategy,
@@ -114,6 +115,7 @@ class Server:
             strategy=build_strategy(self.plan.strategy),
             schedules=Schedules.of(self.plan),
             codec=build_codec(self.plan.codec),
+            broadcast=build_broadcast_codec(self.plan.codec),
             template=RoundOrder(
                 run=self._folder.path.name,
                 round=0,

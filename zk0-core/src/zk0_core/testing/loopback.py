@@ -149,7 +149,7 @@ def _federation(
 ) -> Any:
     from zk0_core.engines.grid import FIRST_NODE
     from zk0_core.lerobot.stats import episode_sums
-    from zk0_core.parts import build_codec
+    from zk0_core.parts import build_broadcast_codec, build_codec
     from zk0_core.schedules import Schedules
     from zk0_core.server.preflight import Roster
     from zk0_core.server.rounds import Federation
@@ -177,6 +177,7 @@ def _federation(
         strategy=strategy,
         schedules=Schedules(plan, (), ()),
         codec=build_codec(plan.codec),
+        broadcast=build_broadcast_codec(plan.codec),
         template=round_order(choice),
     )
 
