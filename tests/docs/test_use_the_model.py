@@ -64,6 +64,19 @@ def test_a_saved_model_is_scored(folder: Path) -> None:
     assert "success_rate" in shown
 
 
+def test_a_saved_model_is_replayed(folder: Path) -> None:
+    (command,) = (
+        command
+        for block in blocks(REPOSITORY / "docs" / "evaluators.md")
+        for command in block.commands()
+    )
+    _, *arguments = shlex.split(command)
+    shown = called(ZK0, *arguments, cwd=folder)
+    assert re.search(r"^error_by_joint gripper\.pos +\d", shown, re.MULTILINE)
+    assert re.search(r"^units gripper\.pos +percent$", shown, re.MULTILINE)
+    assert (folder / "videos" / "lift-all" / "episode_0.mp4").is_file()
+
+
 def test_a_saved_model_is_scored_by_stock_lerobot(folder: Path) -> None:
     (command,) = (
         command

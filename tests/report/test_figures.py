@@ -189,3 +189,21 @@ def test_many_clients_are_drawn_as_one_crowd() -> None:
         ("arm-0", -1),
     ]
     assert loss.text.endswith("arm-6 0.500 in round 1, 0.500 in round 1; and 2 more.")
+
+
+def test_figures_by_part_stand_beside_the_others_with_their_units() -> None:
+    """A joint is a column; what maps names to no numbers is none."""
+    replayed = {
+        "name": "local:/data/desk",
+        "mean_absolute_error": 4.0,
+        "error_by_joint": {"pan": 3.0, "gripper": 5.0},
+        "units": {"pan": "degrees", "gripper": "percent"},
+    }
+    record = RoundRecord(round=0, datasets=(replayed,))
+    (scores,) = figures_of(run_of(plan(), History((record,)), Path("small"))).scores
+    assert scores.names == (
+        "mean_absolute_error",
+        "error_by_joint pan (degrees)",
+        "error_by_joint gripper (percent)",
+    )
+    assert scores.rows == ((0, None, (4.0, 3.0, 5.0)),)

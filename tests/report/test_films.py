@@ -71,3 +71,11 @@ def test_a_replay_is_described_by_its_loss(tmp_path: Path) -> None:
     write_json(path.with_suffix(".json"), {"policy_loss": 0.1234})
     (film,) = choose_films(tmp_path).films
     assert (film.start, film.round, film.outcome) == ("desk/episode_7", 4, "policy loss 0.123")
+
+
+def test_a_replay_with_errors_says_how_far_off(tmp_path: Path) -> None:
+    path = tmp_path / "evaluate/round_4/desk/episode_7.mp4"
+    write_film(path)
+    write_json(path.with_suffix(".json"), {"mean_absolute_error": 6.1312, "policy_loss": 0.1})
+    (film,) = choose_films(tmp_path).films
+    assert film.outcome == "off by 6.13 in the mean"

@@ -1,9 +1,9 @@
 """`zk0 eval`: score a saved model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import click
 
 from zk0_cli.output import check_unused
@@ -69,10 +69,23 @@ def evaluate(
     if as_json:
         echo_json(figures)
         return
-    echo_table(("figure", "value"), [(name, _cell(value)) for name, value in figures.items()])
+    echo_table(("figure", "value"), list(_rows(figures)))
+
+
+def _rows(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a row for each figure, and for each part of one that has parts."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from ((f"{name} {part}", _cell(number)) for part, number in value.items())
+        else:
+            yield name, _cell(value)
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(attrs.asdict(value)) if attrs.has(type(value)) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(number)}" for name, number in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    return str(value)

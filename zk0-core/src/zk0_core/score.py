@@ -47,12 +47,14 @@ def score(
     choice = PluginChoice("policy", "lerobot", options)
     ref = attrs.evolve(ref, recipe=attrs.evolve(ref.recipe, policy=choice))
     plan = _plan_of(ref.recipe, EvaluationPlan(dataset, evaluator))
-    workers = Workers(default_count(), ref.recipe.threads)
-    try:
-        with TemporaryDirectory() as temporary:
-            scores = score_model(plan, ref, plan.rounds, folder or Path(temporary), workers)
-    finally:
-        workers.close()
+    with TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        # What workers log is kept off the console.
+        workers = Workers(default_count(), ref.recipe.threads, logs=place / "logs")
+        try:
+            scores = score_model(plan, ref, plan.rounds, folder or place / "videos", workers)
+        finally:
+            workers.close()
     return dict(scores.datasets[0])
 
 

@@ -171,6 +171,7 @@ def _scores(run: Run) -> tuple[Scores, ...]:
 
 
 def _of_dataset(dataset: str, found: list[tuple[int, Mapping[str, Any]]]) -> Scores:
+    found = [(round, _flat(figures)) for round, figures in found]
     seen = {name for _, figures in found for name, value in figures.items() if _is_number(value)}
     in_order = [name for _, figures in found for name in figures if name in seen]
     # `rollouts` stands beside the rate already.
@@ -180,6 +181,23 @@ def _of_dataset(dataset: str, found: list[tuple[int, Mapping[str, Any]]]) -> Sco
         for round, figures in found
     )
     return Scores(dataset, names, rows)
+
+
+def _flat(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `figures` with those that map names to numbers as figures of their own.
+
+    What they are in, where the evaluator says so in `units`, stands behind the name.
+    """
+    units = figures.get("units", {})
+    flat: dict[str, Any] = {}
+    for name, value in figures.items():
+        if isinstance(value, Mapping) and value and all(map(_is_number, value.values())):
+            for part, number in value.items():
+                unit = f" ({units[part]})" if part in units else ""
+                flat[f"{name} {part}{unit}"] = number
+        else:
+            flat[name] = value
+    return flat
 
 
 def _is_number(value: Any) -> bool:

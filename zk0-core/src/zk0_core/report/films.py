@@ -34,7 +34,10 @@ class Film:
         """How it went, in words; empty when nothing is known."""
         success, seconds = self.facts.get("success"), self.facts.get("seconds")
         if success is None:
+            error = self.facts.get("mean_absolute_error")
             loss = self.facts.get("policy_loss")
+            if error is not None:
+                return f"off by {error:.3g} in the mean"
             return "" if loss is None else f"policy loss {loss:.3g}"
         word = "succeeded" if success else "failed"
         return word if seconds is None else f"{word} after {seconds:.1f} s"
@@ -65,11 +68,9 @@ def choose_films(folder: Path) -> Reel:
     Starts that were filmed in the last round come first.
     """
     found = {
-        (start, round): path
-        for place in folder.glob("evaluate/round_*")
-        if (round := _number(place.name)) is not None
-        for path in place.rglob("*.mp4")
-        if (start := path.relative_to(place).with_suffix("").as_posix())
+        (_start(path, folder, round), round): path
+        for round, paths in films_by_round(folder).items()
+        for path in paths
     }
     rounds = sorted({round for _, round in found})
     if not rounds:
@@ -86,11 +87,25 @@ def choose_films(folder: Path) -> Reel:
     return Reel((), len(found))
 
 
+def films_by_round(folder: Path) -> dict[int, list[Path]]:
+    """Return the videos of the run in `folder`, by round and then by path."""
+    return {
+        round: sorted(place.rglob("*.mp4"))
+        for place in folder.glob("evaluate/round_*")
+        if (round := _number(place.name)) is not None
+    }
+
+
+def _start(path: Path, folder: Path, round: int) -> str:
+    place = folder / "evaluate" / f"round_{round}"
+    return path.relative_to(place).with_suffix("").as_posix()
+
+
 def _reel(folder: Path, chosen: dict[tuple[str, int], Path], found: int) -> Reel:
     films, broken = [], []
     for (start, round), path in chosen.items():
         if poster := last_picture(path):
-            films.append(Film(path, round, start, _facts(path), poster))
+            films.append(Film(path, round, start, facts_of(path), poster))
         else:
             broken.append(path.relative_to(folder).as_posix())
     return Reel(tuple(films), found, tuple(broken))
@@ -143,7 +158,8 @@ def _by(start: str) -> list[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", start)]
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return what the evaluator wrote beside the video at `path`; nothing if it cannot be read."""
     try:
         facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

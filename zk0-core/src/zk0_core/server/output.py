@@ -12,6 +12,7 @@ from zk0_core.errors import UsageError
 from zk0_core.files import write_json, write_text
 from zk0_core.history import History, RoundRecord, from_line, to_line
 from zk0_core.plan import RunPlan
+from zk0_core.report.analysis import NAME, video_analysis
 from zk0_core.server.checkpoint import Checkpoints
 
 PLAN = "plan.json"
@@ -118,6 +119,8 @@ class RunFolder:
             for entry in history.rounds
         }
         write_json(self.path / "policy_loss_history.json", losses)
+        if record.datasets:
+            write_json(self.path / "evaluate" / NAME, video_analysis(self.path, record.round))
         with (self.path / HISTORY).open("a", encoding="utf-8") as log:
             log.write(to_line(record) + "\n")
             log.flush()

@@ -143,6 +143,11 @@ class SimulatedArm:
         """Whether the episode is over: the cube is held up, or the time has run out."""
         return self.success or self.steps >= MAX_STEPS
 
+    @functools.cached_property
+    def _elsewhere(self) -> mujoco.MjData:
+        """A state of this arm's model to compute with."""
+        return mujoco.MjData(self.model)
+
     def joints(self) -> np.ndarray:
         """Return the measured joint positions, (6,) float32: degrees, and 0 to 100."""
         return self.to_degrees(self.data.qpos[self.joint_addresses])
@@ -173,6 +178,29 @@ class SimulatedArm:
     def picture_of(self, poses: Poses, camera: str, size: int = PICTURE_SIZE) -> np.ndarray:
         """Draw what `camera` saw when the arm was at `poses`; (size, size, 3) uint8."""
         return _camera(camera, size).picture(poses)
+
+    def place_of(self, point: np.ndarray, camera: str, size: int) -> tuple[float, float] | None:
+        """Return where `camera` sees `point`, (3,) metres, in its picture of `size` x `size`.
+
+        Returns:
+            Pixels to the right and down; None behind the camera.
+        """
+        return _camera(camera, size).place(self.poses(), point)
+
+    def reach(self, action: np.ndarray) -> np.ndarray:
+        """Return where the point between the fingertips is once six joint targets are reached.
+
+        Args:
+            action: (6,), five joints in degrees, the gripper 0 to 100; clipped to the joint limits.
+
+        Returns:
+            (3,) float64, metres. The arm does not move.
+        """
+        data = self._elsewhere
+        data.qpos[self.joint_addresses] = self.to_radians(action)
+        mujoco.mj_kinematics(self.model, data)
+        rotation = data.site_xmat[self.gripper_site].reshape(3, 3)
+        return np.array(data.site_xpos[self.gripper_site] + rotation @ self.grasp_offset)
 
     def to_degrees(self, radians: np.ndarray) -> np.ndarray:
         """Return joint angles (6,) in rad as five degrees and the gripper's 0 to 100, float32."""

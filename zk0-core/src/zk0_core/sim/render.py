@@ -144,6 +144,19 @@ class RayCamera:
         depth[floor] = -origin[2] / falling
         return depth.reshape(self._size, self._size)
 
+    def place(self, poses: Poses, point: np.ndarray) -> tuple[float, float] | None:
+        """Return where `point`, (3,) metres, is in the picture; None if it is behind the camera.
+
+        Returns:
+            Pixels to the right and down from the picture's upper left corner.
+        """
+        rotation = poses.camera_rotations[self._camera]
+        x, y, z = rotation.T @ (point - poses.camera_positions[self._camera])
+        if z > -_NEAR:
+            return None
+        edge = -z * self._half
+        return (x / edge + 1) * self._size / 2, (1 - y / edge) * self._size / 2
+
     def _world(self, axis: int, rotation: np.ndarray, pixels: np.ndarray | slice) -> np.ndarray:
         """Return one component, in the world, of the rays of `pixels`."""
         return (

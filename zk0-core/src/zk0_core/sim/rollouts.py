@@ -64,13 +64,16 @@ def roll_out(batch: RolloutBatch) -> list[Rollout]:
     while moving := [index for index, arm in enumerate(arms) if not arm.finished]:
         actions = _look_and_act(policy, [arms[index] for index in moving], batch, noise)
         for index, chunk in zip(moving, actions, strict=True):
+            film = films.get(batch.starts[index])
+            if film is not None:
+                film.plan(arms[index], chunk)
             for action in chunk:
                 if arms[index].finished:
                     break
                 arms[index].step(action)
                 paths[index].append(arms[index].joints())
-                if (film := films.get(batch.starts[index])) is not None:
-                    film.take(arms[index])
+                if film is not None:
+                    film.take(arms[index], action)
 
     rollouts = [
         Rollout(start, region, arm.success, arm.steps / FPS, _jerk(np.stack(path)))

@@ -1,0 +1,1 @@
+"""Videos that evaluators make: pictures, what is drawn over and under them, and the file."""
