@@ -7,6 +7,7 @@ from zk0_core.history import History, RoundRecord
 from zk0_core.plan import RunPlan
 from zk0_core.run import RunResult
 from zk0_core.runfile import plan_from_json
+from zk0_core.server.budget import RoundBudget
 
 
 @pytest.fixture
@@ -218,6 +219,9 @@ def test_help_with_a_wrong_choice_says_so(zk0) -> None:
     assert "unknown strategy 'fedprx'" in shown.out
 
 
+BUDGET = RoundBudget(up=1_000_000, down=2_000_000, clients=3, uplink_mbps=4.0)
+
+
 def test_the_result_as_json(
     zk0, run_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +231,7 @@ def test_the_result_as_json(
     def run(plan: RunPlan, folder: Path, progress: object) -> RunResult:
         print("what a reporter prints")
         record = RoundRecord(round=plan.rounds, policy_loss=0.5, success_rate=0.25)
-        return RunResult(History((record,)), folder)
+        return RunResult(History((record,)), folder, BUDGET)
 
     monkeypatch.setattr(core, "run", run)
     shown = zk0("run", run_file, "--output", str(tmp_path / "out"), "--json")
@@ -237,6 +241,15 @@ def test_the_result_as_json(
         "rounds": 1,
         "policy_loss": 0.5,
         "success_rate": 0.25,
+        "round_bytes": {
+            "client_up": 1_000_000,
+            "client_down": 2_000_000,
+            "clients": 3,
+            "up": 3_000_000,
+            "down": 6_000_000,
+            "uplink_mbps": 4.0,
+            "upload_seconds": 2.0,
+        },
     }
     assert "what a reporter prints" in shown.error
 
@@ -252,7 +265,7 @@ def test_the_default_output_folder(
     def run(plan: RunPlan, folder: Path, progress: object) -> RunResult:
         folders.append(folder)
         folder.mkdir(parents=True)
-        return RunResult(History((RoundRecord(round=0),)), folder)
+        return RunResult(History((RoundRecord(round=0),)), folder, BUDGET)
 
     monkeypatch.setattr(core, "run", run)
     for _ in range(2):

@@ -1,6 +1,7 @@
 """`zk0 run`: one federated run."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from zk0_cli.budget import dry_budget
 from zk0_cli.curves import check_plot_path, echo_picture, planned_curves, plot_curves
 from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags, write_plugin_help
@@ -152,7 +154,7 @@ def run(
             curves = planned_curves(plan)
             plot_curves(curves, plot)
             echo_picture(curves, plot, err=True)
-        click.echo(plan_to_json(plan) if as_json else plan_to_toml(plan), nl=as_json)
+        _echo_plan(plan, as_json)
         return
     _carry_out(plan, output or _default_output(plan), as_json)
 
@@ -169,6 +171,17 @@ def resolved(ctx: click.Context, asked: RunFlags) -> RunPlan:
     settings = run_settings(asked)
     registry = Registry.discover(settings.disabled)
     return resolve_plan(with_plugin_flags(settings, ctx.obj, registry), registry)
+
+
+def _echo_plan(plan: RunPlan, as_json: bool) -> None:
+    """Print the plan, and where an uplink is given the bytes of a round."""
+    budget = dry_budget(plan) if plan.uplink_mbps is not None else None
+    if as_json and budget:
+        echo_json({**json.loads(plan_to_json(plan)), "round_bytes": budget.figures()})
+    elif as_json:
+        click.echo(plan_to_json(plan))
+    else:
+        click.echo((f"# {budget}\n" if budget else "") + plan_to_toml(plan), nl=False)
 
 
 def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
@@ -198,6 +211,7 @@ def echo_result(result: "RunResult", as_json: bool) -> None:
                 "rounds": last.round,
                 "policy_loss": last.policy_loss,
                 "success_rate": last.success_rate,
+                "round_bytes": result.budget.figures(),
             }
         )
         return

@@ -16,7 +16,9 @@ def log_server(folder: Path) -> None:
     logger.add(folder / "server.log", format=FORMAT, level="INFO")
     logger.add(
         lambda line: print(line, end="", file=sys.stderr, flush=True),
-        format="warning: {message}",
+        format=lambda record: (
+            ("warning: " if record["level"].name == "WARNING" else "") + "{message}\n"
+        ),
         filter=lambda record: bool(record["extra"].get("shown")),
     )
 

@@ -54,6 +54,12 @@ def strategy_record(choice: PluginChoice) -> StrategyPlugin:
     return cast(StrategyPlugin, _found(choice)[0].record)
 
 
+def needed_updates(choice: PluginChoice) -> int:
+    """Return the fewest updates that a strategy can do anything with."""
+    plugin, options = _found(choice)
+    return cast(StrategyPlugin, plugin.record).needed_updates(options)
+
+
 def build_objective(choice: PluginChoice) -> Objective | None:
     """Return the client half of a strategy; None when it has none."""
     plugin, options = _found(choice)

@@ -70,3 +70,5 @@ class RunPlan:
     threads: int = 1
     """Threads per client; changes bits of results."""
     device: str = "cpu"
+    uplink_mbps: float | None = None
+    """Upload speed of a client in Mbit/s, to tell times by; None when it is not known."""

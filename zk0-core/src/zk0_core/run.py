@@ -12,6 +12,7 @@ from zk0_core.history import History
 from zk0_core.plan import RunPlan
 
 if TYPE_CHECKING:
+    from zk0_core.server.budget import RoundBudget
     from zk0_core.server.checkpoint import Checkpoint
     from zk0_core.server.output import RunFolder
 
@@ -25,6 +26,8 @@ class RunResult:
 
     history: History
     folder: Path
+    budget: "RoundBudget"
+    """Bytes of a round, as known before the first one."""
 
 
 def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunResult:
@@ -86,7 +89,7 @@ def _carry_out(
     finally:
         workers.close()
         shutil.rmtree(folder / "spool", ignore_errors=True)
-    return RunResult(server.history, folder)
+    return RunResult(server.history, folder, server.budget)
 
 
 def prepare_datasets(plan: RunPlan, workers: int, progress: Progress | None) -> None:

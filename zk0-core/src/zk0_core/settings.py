@@ -127,6 +127,14 @@ class RunValues:
         ),
         metadata={"help": "Where policies train."},
     )
+    uplink_mbps: float | None = attrs.field(
+        default=None,
+        validator=gt(0),
+        metadata={
+            "help": "Upload speed of a client in Mbit/s: says how long its update takes. With "
+            "--dry-run, also counts the bytes of a round, which loads the policy."
+        },
+    )
 
 
 @attrs.frozen(kw_only=True)

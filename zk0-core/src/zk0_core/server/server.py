@@ -23,6 +23,7 @@ from zk0_core.personal import check_personal, personal_patterns
 from zk0_core.plan import RunPlan
 from zk0_core.protocols import Reporter
 from zk0_core.schedules import Schedules
+from zk0_core.server.budget import RoundBudget, planned_budget
 from zk0_core.server.checkpoint import Checkpoint
 from zk0_core.server.evaluation import score_model
 from zk0_core.server.exchange import Exchange
@@ -44,6 +45,9 @@ from zk0_core.wire.orders import RoundOrder
 
 class Server:
     """Runs a plan; `history` is what happened."""
+
+    budget: RoundBudget
+    """Bytes of a round; known after preflight."""
 
     def __init__(
         self,
@@ -67,6 +71,9 @@ class Server:
             reporter.start(self.plan, self._folder.path)
         exchange = Exchange(grid, self._folder.path / "spool")
         roster, model, start = self._preflight(exchange)
+        count = len(roster.names)
+        self.budget = self.workers.submit(0, planned_budget, model, self.plan, count).result()
+        logger.bind(shown=True).info("{}", self.budget)
         federation = self._federation(exchange, roster, model, start)
 
         if self._checkpoint is None:
