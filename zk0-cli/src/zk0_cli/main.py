@@ -19,6 +19,10 @@ COMMANDS = {
     "eval": ("zk0_cli.evaluate:evaluate", "Score a saved model."),
     "report": ("zk0_cli.report:report", "A run's page: figures, curves, videos, settings."),
     "data": ("zk0_cli.data:data", "Datasets, before anyone trains on them."),
+    "import": (
+        "zk0_cli.import_project:import_project",
+        "A run file from the settings of an older zk0 project.",
+    ),
     "plugins": ("zk0_cli.plugins:plugins", "What is installed, and with which options."),
     "sim": ("zk0_cli.sim:sim", "The embedded simulator's base and demonstrations."),
     "doctor": ("zk0_cli.doctor:doctor", "Is this machine fit, and if not, what to do."),

@@ -1,0 +1,1 @@
+"""The settings of older zk0 projects as a run file."""
