@@ -9,6 +9,7 @@ from zk0_core.cache import cache_folder
 from zk0_core.data import Progress, RobotDataset
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder
+from zk0_core.lerobot.frame_room import make_room, mark_used
 
 _PICTURES = 64
 """How many pictures are resized at once."""
@@ -33,14 +34,21 @@ def frame_memmap(
         (N, 3, height, width) uint8, read-only.
 
     Raises:
-        DataError: if the video has fewer or more pictures than the dataset has frames.
+        DataError: if the video has fewer or more pictures than the dataset has frames, or there
+            is no room for them.
     """
     name = f"{dataset.fingerprint}\x1f{camera}\x1f{size}"
     folder = cache_folder("frames", hashlib.sha256(name.encode()).hexdigest()[:24])
-    build_folder(folder, lambda part: _decode(part, dataset, camera, size, progress))
-    array = np.load(folder / "frames.npy", mmap_mode="r")
-    assert isinstance(array, np.memmap)
-    return array
+    while True:
+        build_folder(folder, lambda part: _decode(part, dataset, camera, size, progress))
+        try:
+            mark_used(folder)
+            array = np.load(folder / "frames.npy", mmap_mode="r")
+        except FileNotFoundError:
+            # Another process needed the room just now.
+            continue
+        assert isinstance(array, np.memmap)
+        return array
 
 
 def _decode(
@@ -52,6 +60,7 @@ def _decode(
 ) -> None:
     total = len(dataset.state)
     height, width = size or dataset.schema.cameras[camera][:2]
+    make_room(folder.parent, total * 3 * height * width, dataset.uri)
     array = np.lib.format.open_memmap(
         folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(total, 3, height, width)
     )
