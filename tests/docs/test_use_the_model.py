@@ -12,16 +12,18 @@ from pathlib import Path
 import pytest
 from pages import REPOSITORY, blocks, first_cells
 
+from tests.hub.server import TOKEN, hub
+
 pytestmark = pytest.mark.long
 
 ZK0 = Path(sys.executable).parent / "zk0"
 
 
-def called(*command: object, cwd: Path) -> str:
+def called(*command: object, cwd: Path, **environment: str) -> str:
     result = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
-        env=os.environ,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -103,6 +105,26 @@ def test_a_moved_model_opens_in_stock_lerobot(folder: Path, tmp_path: Path) -> N
         called(sys.executable, "-c", code + check, cwd=tmp_path)
     finally:
         original.with_name("away").rename(original)
+
+
+def test_a_published_model_opens_as_its_card_says(folder: Path, tmp_path: Path) -> None:
+    """Downloading is left out: what the Hub was given is written to where it would be."""
+    with hub() as server:
+        environment = {
+            **{"HF_ENDPOINT": server.endpoint, "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "0"},
+            "HF_HUB_DISABLE_XET": "1",
+        }
+        called(ZK0, "push", "outputs/demo", "ann/lift", cwd=folder, **environment)
+        files = server.repositories["ann/lift"].files
+    for name, content in files.items():
+        path = tmp_path / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    command, code = (block for block in blocks(tmp_path / "model" / "README.md"))
+    download, repair = command.commands()
+    assert download == "hf download ann/lift --local-dir model"
+    called("bash", "-c", repair, cwd=tmp_path)
+    called(sys.executable, "-c", code.text, cwd=tmp_path)
 
 
 def test_every_file_of_a_run_is_described(folder: Path) -> None:

@@ -90,6 +90,17 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--reporter", "reporters", metavar="NAME", multiple=True, help="Who is told; repeatable."
 )
 @click.option("--codec", metavar="NAME", help="How tensors are encoded on the wire.")
+@click.option(
+    "--push-to",
+    metavar="OWNER/NAME",
+    help="Publish the final model on the Hub, private; zk0 push does it later.",
+)
+@click.option(
+    "--push-after",
+    type=int,
+    metavar="WHOLE NUMBER",
+    help="With --push-to: every so many rounds too, never before so many are done.",
+)
 @value_options
 @click.option(
     "--episodes-per-client",

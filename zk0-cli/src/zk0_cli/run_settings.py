@@ -44,6 +44,8 @@ class RunFlags:
     evals: Sequence[str]
     evaluators: Sequence[str]
     episodes_per_client: int | None
+    push_to: str | None = None
+    push_after: int | None = None
 
 
 def run_settings(flags: RunFlags) -> Settings:
@@ -75,7 +77,7 @@ def _layer(flags: RunFlags, below: Settings) -> Settings:
         codec=_choice(flags.codec, "--codec"),
         schedulers=_choices(flags.schedulers, "--scheduler"),
         mu_schedulers=_choices(flags.mu_schedulers, "--mu-scheduler"),
-        reporters=_choices(flags.reporters, "--reporter"),
+        reporters=_reporters(flags, below),
         clients=tuple(ClientSetting(uri, origin="--client") for uri in flags.clients) or None,
         evaluations=_evaluations(flags, below),
     )
@@ -87,6 +89,21 @@ def _choice(name: str | None, origin: str) -> Choice | None:
 
 def _choices(names: Sequence[str], origin: str) -> tuple[Choice, ...] | None:
     return tuple(Choice(name, origin=origin) for name in names) or None
+
+
+def _reporters(flags: RunFlags, below: Settings) -> tuple[Choice, ...] | None:
+    """Return the reporters that flags ask for; --push-to adds one to whichever there are."""
+    chosen = _choices(flags.reporters, "--reporter")
+    if flags.push_to is None:
+        if flags.push_after is not None:
+            raise UsageError("--push-after needs to know where to; add --push-to OWNER/NAME")
+        return chosen
+    options: dict[str, Any] = {"repository": flags.push_to}
+    if flags.push_after is not None:
+        options["after"] = flags.push_after
+    origins = {"repository": "--push-to", "after": "--push-after"}
+    others = [choice for choice in chosen or below.reporters or () if choice.name != "hub"]
+    return (*others, Choice("hub", options, "--push-to", origins))
 
 
 def _evaluations(flags: RunFlags, below: Settings) -> tuple[EvaluationSetting, ...] | None:

@@ -72,3 +72,5 @@ class RunPlan:
     device: str = "cpu"
     uplink_mbps: float | None = None
     """Upload speed of a client in Mbit/s, to tell times by; None when it is not known."""
+    name_datasets: bool = False
+    """Whether a model card may name clients and their datasets."""

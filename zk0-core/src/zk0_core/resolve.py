@@ -85,6 +85,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     )
 
 
+        name_datasets=values.name_datasets,
 def choose(registry: Registry, kind: str, choice: Choice, path: str = "") -> PluginChoice:
     """Return the plugin that `choice` names, with all of its options.
 

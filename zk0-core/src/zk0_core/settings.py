@@ -143,6 +143,13 @@ class Settings:
 
     origin: str
     """Who supplied them, for errors: a file's path, "preset four-regions", "flags"."""
+    name_datasets: bool = attrs.field(
+        default=False,
+        metadata={
+            "help": "Whether a published model's card may name clients and their datasets; ask "
+            "their owners."
+        },
+    )
     values: Mapping[str, Any] = attrs.field(factory=dict)
     """Fields of RunValues that are given."""
     origins: Mapping[str, str] = attrs.field(factory=dict)

@@ -10,7 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from zk0_core.testing import CodecContract, LoaderContract, PolicyContract, ReporterContract
+from zk0_core.testing import (
+    CodecContract,
+    EvaluatorContract,
+    LoaderContract,
+    PolicyContract,
+    ReporterContract,
+)
 from zk0_core.testing.policy import DATASET
 
 HUB = "it needs the Hub; what it opens is a folder, and opened as `local` opens one"
@@ -54,6 +60,27 @@ class TestHub(LoaderContract):
         if not self.address:
             raise SkipTest(HUB)
         return self.address
+
+
+class TestSimSuccess(EvaluatorContract):
+    """Closed-loop success, of few starts."""
+
+    plugin = "sim-success"
+    options: ClassVar = {"rollouts": 2, "videos": 1}
+
+
+class TestDatasetReplay(EvaluatorContract):
+    """Replays of recorded episodes, with a video."""
+
+    plugin = "dataset-replay"
+    options: ClassVar = {"videos": 1}
+
+
+class TestPublishing(ReporterContract):
+    """The Hub, which is not asked: runs without a model have nothing to publish."""
+
+    plugin = "hub"
+    options: ClassVar = {"repository": "nobody/nothing"}
 
 
 class TestWandb(ReporterContract):

@@ -60,6 +60,7 @@ def zk0_reporters() -> Iterable[ReporterPlugin]:
     from zk0_core.builtin import (
         reporter_charts,
         reporter_console,
+        reporter_hub,
         reporter_jsonl,
         reporter_report,
         reporter_tensorboard,
@@ -72,6 +73,7 @@ def zk0_reporters() -> Iterable[ReporterPlugin]:
     yield reporter_jsonl.PLUGIN
     yield reporter_tensorboard.PLUGIN
     yield reporter_wandb.PLUGIN
+    yield reporter_hub.PLUGIN
 
 
 @hookimpl
