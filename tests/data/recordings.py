@@ -29,6 +29,8 @@ class Recording:
     reach: float = 60.0
     """Largest absolute value of a joint."""
     seed: int = 0
+    codecs: Mapping[str, str] = {}
+    """Camera to its video's codec; h264 where none is given."""
 
     @property
     def frames(self) -> int:
@@ -92,7 +94,8 @@ def write_v3(folder: Path, recording: Recording) -> Path:
     _parquet(folder / "data/chunk-000/file-000.parquet", pa.concat_tables(parts))
     for camera in recording.cameras:
         place = folder / "videos" / camera / "chunk-000" / "file-000.mp4"
-        write_video(place, recording.pictures(camera), recording.fps)
+        codec = recording.codecs.get(camera, "h264")
+        write_video(place, recording.pictures(camera), recording.fps, codec)
     places = []
     for episode, length in enumerate(recording.lengths):
         start = sum(recording.lengths[:episode])
@@ -155,11 +158,11 @@ def write_v21(folder: Path, recording: Recording) -> Path:
     return folder
 
 
-def write_video(path: Path, pictures: np.ndarray, fps: int) -> None:
+def write_video(path: Path, pictures: np.ndarray, fps: int, codec: str = "h264") -> None:
     """Encode (N, height, width, 3) uint8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("h264", rate=fps, options={"g": "2", "crf": "23"})
+        stream = container.add_stream(codec, rate=fps, options={"g": "2", "crf": "23"})
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for picture in pictures:

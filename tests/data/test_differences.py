@@ -112,7 +112,8 @@ def test_fps_and_robot() -> None:
     found = differences([OURS, OURS, side(fps=15, robot="koch")], cameras=True)
     assert [(f.text, f.error) for f in found] == [
         (
-            "b: fps is 15, a has 30; one policy needs one rate: record or convert it at the same",
+            "b: fps is 15, a has 30; one policy needs one rate: fps=15 in the address of a "
+            "takes one frame of 2",
             True,
         ),
         (
@@ -150,6 +151,12 @@ def test_percent_against_degrees() -> None:
     assert finding.problem == (
         "a ends at exactly ±100 and b reaches 108: percent of a joint's range against degrees"
     )
+
+
+def test_rates_that_are_no_whole_multiple() -> None:
+    assert texts(side(fps=25)) == [
+        "b: fps is 25, a has 30; one policy needs one rate: record or convert it at the same"
+    ]
 
 
 def test_most_datasets_are_right() -> None:

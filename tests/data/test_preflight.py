@@ -157,8 +157,8 @@ def with_schema(**changes: object) -> Change:
     [
         (
             with_schema(fps=30),
-            "client 'bob': fps is 30, client 'ann' has 10; "
-            "one policy needs one rate: record or convert it at the same",
+            "client 'bob': fps is 30, client 'ann' has 10; one policy needs one rate: fps=10 in "
+            "the address of client 'bob' takes one frame of 3",
         ),
         (
             with_schema(action=("pan", *JOINTS[1:]), state=("pan", *JOINTS[1:])),

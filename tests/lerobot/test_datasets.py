@@ -223,7 +223,7 @@ def test_short_video_names_the_episode(folder, tmp_path):
         (
             "?eval_episode=5",
             "unknown option 'eval_episode'; choose from eval_episodes, partition, episodes, "
-            "rename; did you mean 'eval_episodes'?",
+            "fps, rename; did you mean 'eval_episodes'?",
         ),
         ("?eval_episodes=x", "eval_episodes=x is not a whole number; write eval_episodes=10"),
         ("?eval_episodes=9", "eval_episodes=9 is out of range; it has 3 episodes, choose 0 to 3"),

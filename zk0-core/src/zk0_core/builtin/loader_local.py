@@ -17,7 +17,7 @@ class LocalLoader:
 
         Options of the address: `episodes=0-39,45` takes these episodes, `partition=i/N` those
         whose index leaves i when divided by N; `eval_episodes=K` holds the last K of them out of
-        training; `rename=old:new` gives cameras and joints other names.
+        training; `fps=10` leaves out frames; `rename=old:new` gives cameras and joints other names.
 
         Raises:
             DataError: if it is missing, damaged, or no dataset of version 3.

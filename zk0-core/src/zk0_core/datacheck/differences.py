@@ -73,7 +73,7 @@ def _against(ours: Side, theirs: Side, cameras: bool) -> Iterator[Finding]:
             theirs,
             "fps",
             f"fps is {two.fps}, {ours.name} has {one.fps}",
-            "one policy needs one rate: record or convert it at the same",
+            _one_rate(ours, theirs),
         )
     if one.robot != two.robot:
         yield _finding(
@@ -185,6 +185,18 @@ def _apart(ours: Side, theirs: Side) -> Iterator[str]:
                 f"{theirs.schema.state[i]} is {two.min[i]:.0f} to {two.max[i]:.0f} "
                 f"(there {one.min[i]:.0f} to {one.max[i]:.0f})"
             )
+
+
+def _one_rate(ours: Side, theirs: Side) -> str:
+    """Return how both come to the same rate."""
+    slow, fast = sorted((ours, theirs), key=lambda side: side.schema.fps)
+    if fast.schema.fps % slow.schema.fps:
+        return "one policy needs one rate: record or convert it at the same"
+    share = fast.schema.fps // slow.schema.fps
+    return (
+        f"one policy needs one rate: fps={slow.schema.fps} in the address of {fast.name} takes "
+        f"one frame of {share}"
+    )
 
 
 def _finding(side: Side, what: str, problem: str, fix: str, *, error: bool = True) -> Finding:

@@ -6,7 +6,7 @@ from typing import NoReturn
 from zk0_core.addresses import HELD_OUT, Address
 from zk0_core.errors import DataError
 
-OPTIONS = (HELD_OUT, "partition", "episodes", "rename")
+OPTIONS = (HELD_OUT, "partition", "episodes", "fps", "rename")
 """Options of an address that `datasets.open_folder` follows."""
 
 

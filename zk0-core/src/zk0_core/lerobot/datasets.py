@@ -33,6 +33,7 @@ from zk0_core.lerobot.tables import (
 )
 from zk0_core.lerobot.videos import Segment, pictures, video_findings
 from zk0_core.renaming import renamed
+from zk0_core.slower import SlowerDataset
 
 STATE, ACTION = "observation.state", "action"
 
@@ -202,7 +203,7 @@ def _names(features: Mapping[str, Any]) -> str:
 
 
 def open_folder(address: Address, folder: Path) -> RobotDataset:
-    """Open `folder` as `address` asks for it: chosen episodes, some held out, other names.
+    """Open `folder` as `address` asks for it: chosen episodes, a lower rate, other names.
 
     Raises:
         DataError: if it is no dataset, is damaged, or has not what the address asks for.
@@ -217,4 +218,7 @@ def open_folder(address: Address, folder: Path) -> RobotDataset:
             f"{dataset.uri}: {HELD_OUT}={held_out} is out of range; it has "
             f"{len(dataset.episodes)} episodes, choose 0 to {len(dataset.episodes)}"
         )
-    return renamed([dataset], rename)[0] if rename else dataset
+    opened: RobotDataset = dataset
+    if "fps" in address.options:
+        opened = SlowerDataset(dataset, address.whole_number("fps"))
+    return renamed([opened], rename)[0] if rename else opened
