@@ -59,7 +59,7 @@ def test_base_reads_the_prefix_that_smolvla_makes(policy, dataset):
     reader = GeometryReader(policy.module.model.vlm_with_expert.processor.tokenizer.name_or_path)
     reader.vlm.load_state_dict(policy.module.model.vlm_with_expert.vlm.state_dict())
     from zk0_core.lerobot.examples import observation
-    from zk0_core.lerobot.prefix_cache import prefix_of
+    from zk0_core.lerobot.prefix_model import prefix_of
 
     task = dataset.episodes[0].task
     views = {c: next(dataset.frames(c))[None] for c in dataset.schema.cameras}

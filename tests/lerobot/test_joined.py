@@ -11,7 +11,7 @@ import torch
 from zk0_core.data import evaluation_episodes, training_episodes
 from zk0_core.errors import DataError
 from zk0_core.joined import joined
-from zk0_core.lerobot.examples import PrefixSource
+from zk0_core.lerobot.cached_source import CachedSource
 from zk0_core.lerobot.rows import Rows
 from zk0_core.lerobot.stats import episode_sums, pool
 from zk0_core.parts import open_dataset
@@ -89,7 +89,7 @@ def test_batches_are_those_of_the_parts_and_caches_are_shared(halves, policy, mo
 
     monkeypatch.setattr("zk0_core.lerobot.prefix_cache._compute", forbidden)
     source = policy.source(both, indices(both))
-    assert isinstance(source, PrefixSource)
+    assert isinstance(source, CachedSource)
     assert len(source) == len(one) + len(two) == 12 + 9
     batch = source.batch([3, 12 + 5])
     for row, (part, index) in enumerate(((one, 3), (two, 5))):

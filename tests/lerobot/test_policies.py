@@ -6,7 +6,8 @@ import torch
 from zk0_core.builtin.policy_lerobot import PLUGIN as LEROBOT
 from zk0_core.builtin.policy_smolvla_tiny import PLUGIN as TINY
 from zk0_core.errors import DataError, UsageError
-from zk0_core.lerobot.examples import Chunks, PrefixSource
+from zk0_core.lerobot.cached_source import CachedSource
+from zk0_core.lerobot.examples import Chunks
 from zk0_core.lerobot.flow import flow_times
 from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, tiny_folder
 from zk0_core.tensors import fingerprint
@@ -49,7 +50,7 @@ def test_chunks_stop_at_the_episodes_end(dataset):
 @pytest.fixture(scope="module")
 def both(policy, dataset):
     cached = policy.source(dataset, ALL)
-    assert isinstance(cached, PrefixSource)
+    assert isinstance(cached, CachedSource)
     return cached, policy.picture_source(dataset, ALL)
 
 
@@ -108,7 +109,7 @@ def test_cached_loss_equals_plain(policy, both, which):
 
 
 def test_cached_gradients_are_exact_before_rounding(policy, both, dataset):
-    from zk0_core.lerobot.prefix_cache import prefix_of
+    from zk0_core.lerobot.prefix_model import prefix_of
 
     cached, plain = both
     which = list(range(0, 41, 3))
@@ -126,31 +127,6 @@ def test_cached_gradients_are_exact_before_rounding(policy, both, dataset):
 def test_every_trainable_parameter_gets_a_gradient(policy, both):
     _, gradients = loss_and_gradients(policy, both[0].batch([0, 1]))
     assert all(float(gradient.abs().sum()) > 0 for gradient in gradients.values())
-
-
-def test_cache_that_disagrees_is_not_used(policy, dataset, monkeypatch):
-    from loguru import logger
-
-    from zk0_core.lerobot import prefix_source
-    from zk0_core.lerobot.examples import PictureSource
-    from zk0_core.lerobot.prefix_cache import PrefixCache
-
-    honest = prefix_source.prefix_cache
-
-    def wrong(*args, **kwargs):
-        cache = honest(*args, **kwargs)
-        return PrefixCache(np.asarray(cache.values) * 1.5, cache.mask)
-
-    monkeypatch.setattr(prefix_source, "prefix_cache", wrong)
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="WARNING", format="{message}")
-    try:
-        source = policy.source(dataset, ALL)
-    finally:
-        logger.remove(sink)
-    assert isinstance(source, PictureSource)
-    assert "loss from cached prefixes is" in lines[0]
-    assert "training from pictures, several times slower" in lines[0]
 
 
 def test_loss_depends_on_the_generator_alone(policy, both):

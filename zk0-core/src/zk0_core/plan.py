@@ -70,6 +70,9 @@ class RunPlan:
     threads: int = 1
     """Threads per client; changes bits of results."""
     device: str = "cpu"
+    cache_gb: float | None = None
+    """Disk for caches of all datasets together; None for what is free. Which kind of cache a
+    dataset gets changes last bits of results."""
     uplink_mbps: float | None = None
     """Upload speed of a client in Mbit/s, to tell times by; None when it is not known."""
     name_datasets: bool = False

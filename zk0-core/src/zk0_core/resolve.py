@@ -81,6 +81,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         workers=values.workers,
         threads=values.threads,
         device=values.device,
+        cache_gb=values.cache_gb,
         uplink_mbps=values.uplink_mbps,
     )
 

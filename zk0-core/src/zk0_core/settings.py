@@ -127,6 +127,14 @@ class RunValues:
         ),
         metadata={"help": "Where policies train."},
     )
+    cache_gb: float | None = attrs.field(
+        default=None,
+        validator=ge(0),
+        metadata={
+            "help": "Disk for what frozen weights make of each frame, in GB for all datasets "
+            "together; 0: none is kept; none: what is free."
+        },
+    )
     uplink_mbps: float | None = attrs.field(
         default=None,
         validator=gt(0),

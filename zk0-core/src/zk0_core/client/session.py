@@ -7,6 +7,7 @@ import attrs
 import torch
 from loguru import logger
 
+from zk0_core.cache import limit_caches
 from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
 from zk0_core.client.state import ClientState
 from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
@@ -155,6 +156,7 @@ class ClientSession:
                     f"({mine[:12]}… against {order.frozen[:12]}…); "
                     "both need the same policy files and zk0 version"
                 )
+            limit_caches(order.recipe.cache_bytes)
             source = policy.source(self._dataset, [episode.index for episode in self._episodes])
             personal = split(policy.trainable(), personal_patterns(order.recipe.strategy))[1]
             self._personal_start = to_numpy(personal)

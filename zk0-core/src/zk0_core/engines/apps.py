@@ -10,6 +10,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
+from zk0_core.cache import cache_share
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan, RunPlan
 from zk0_core.wire.orders import (
@@ -133,4 +134,5 @@ def recipe_of(plan: RunPlan) -> Recipe:
         optimizer_state=plan.optimizer_state,
         threads=plan.threads,
         device=plan.device,
+        cache_bytes=cache_share(plan),
     )

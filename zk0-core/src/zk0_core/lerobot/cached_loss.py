@@ -1,7 +1,8 @@
 """SmolVLA's training loss from a cached prefix: the state token and the action expert only.
 
-The same sums as `SmolVLAPolicy.forward`, without what does not change. S prefix tokens, C action
-steps in a chunk, H heads for queries and G ≤ H for keys and values, of width D each.
+The same sums as `SmolVLAPolicy.forward`, without what does not change, and with its roundings where
+weights are bfloat16. S prefix tokens, C action steps in a chunk, H heads for queries and G ≤ H for
+keys and values, of width D each.
 """
 
 import math
@@ -10,8 +11,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
+from zk0_core.lerobot.prefix_model import prefix_from_vision
+
 if TYPE_CHECKING:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
+
+def with_prefix(policy: "SmolVLAPolicy", batch: dict[str, Any]) -> dict[str, Any]:
+    """Return a batch of `CachedSource` as `cached_loss` takes it.
+
+    Of pictures' embeddings, the prefix's keys and values are computed here.
+    """
+    if "vision" not in batch:
+        return batch
+    names = ("vision", "cameras", "tokens", "token_mask")
+    prefix, mask = prefix_from_vision(policy, *(batch[name] for name in names))
+    rest = {name: value for name, value in batch.items() if name not in names}
+    return {**rest, "prefix": prefix, "mask": mask}
 
 
 def cached_loss(
@@ -63,6 +79,7 @@ def _velocity(
     )
     every = both.self_attn_every_n_layers
 
+    prefix = prefix.to(vlm_layers[0].self_attn.k_proj.weight.dtype)
     token = model.state_proj(state)[:, None]  # (B, 1, width of the vision-language model)
     hidden = model.embed_suffix(noisy, time)[0]  # (B, C, width of the expert)
     bias = _Bias(prefix, mask, hidden.shape[1])
@@ -73,8 +90,8 @@ def _velocity(
     cross_rope = rotation(steps[None], head)
 
     for number, (vlm_layer, expert_layer) in enumerate(zip(vlm_layers, expert_layers, strict=True)):
-        normed = vlm_layer.input_layernorm(token)
         attention = vlm_layer.self_attn
+        normed = _normed(vlm_layer, token)
         key = rotated(attention.k_proj(normed), token_rope, head)
         keys = torch.cat([prefix[:, number, 0], key], dim=1)  # (B, S + 1, G·D)
         values = torch.cat([prefix[:, number, 1], attention.v_proj(normed)], dim=1)
@@ -83,8 +100,8 @@ def _velocity(
             token = _after(vlm_layer, token, attend(query, keys, values, head, bias.prefix))
         if expert_layer is None:
             continue
-        normed = expert_layer.input_layernorm(hidden)
         attention = expert_layer.self_attn
+        normed = _normed(expert_layer, hidden)
         if every > 0 and number % every == 0:
             query = rotated(attention.q_proj(normed), joint_rope, head)
             own = rotated(attention.k_proj(normed), joint_rope, head)
@@ -93,15 +110,24 @@ def _velocity(
             seen = attend(query, keys, values, head, bias.joint)
         else:
             query = rotated(attention.q_proj(normed), cross_rope, head)
-            keys, values = attention.k_proj(keys), attention.v_proj(values)
+            keys = attention.k_proj(keys.to(normed.dtype))
+            values = attention.v_proj(values.to(normed.dtype))
             seen = attend(query, keys, values, head, bias.prefix)
         hidden = _after(expert_layer, hidden, seen)
     return model.action_out_proj(both.lm_expert.norm(hidden).to(torch.float32))
 
 
+def _normed(layer: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """Return a layer's input as its attention takes it, in the type of its weights."""
+    normed: torch.Tensor = layer.input_layernorm(hidden)
+    return normed.to(layer.self_attn.q_proj.weight.dtype)
+
+
 def _after(layer: Any, hidden: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     """Return what a layer makes of its input and of what its attention saw."""
-    hidden = hidden + layer.self_attn.o_proj(seen)
+    projection = layer.self_attn.o_proj
+    seen = projection(seen.to(projection.weight.dtype))
+    hidden = (seen + hidden).to(seen.dtype)
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
 
 
@@ -120,7 +146,7 @@ class _Bias:
             """(C, S + 1 + C) or (B, 1, C, S + 1 + C): what the actions see besides."""
             return
         self.first = mask.sum(dim=1, keepdim=True)
-        padding = prefix.new_zeros(batch, tokens + 1)
+        padding = causal.new_zeros(batch, tokens + 1)
         padding[:, :tokens].masked_fill_(~mask, -math.inf)
         self.prefix = padding[:, None, None]
         self.joint = torch.cat(
@@ -152,8 +178,9 @@ def rotation(positions: torch.Tensor, head: int) -> Rotation:
 def rotated(flat: torch.Tensor, by: Rotation, head: int) -> torch.Tensor:
     """Return (B, T, heads · head) with every head turned to its token's position."""
     cos, sin = by
-    heads = flat.unflatten(-1, (-1, head))
-    return (heads * cos + heads.roll(head // 2, dims=-1) * sin).flatten(-2)
+    heads = flat.unflatten(-1, (-1, head)).float()
+    turned = heads * cos + heads.roll(head // 2, dims=-1) * sin
+    return turned.flatten(-2).to(flat.dtype)
 
 
 def attend(
@@ -165,5 +192,21 @@ def attend(
 ) -> torch.Tensor:
     """Return grouped-query attention, (B, T, H·D), of query (B, T, H·D) over (B, U, G·D)."""
     q, k, v = (x.unflatten(-1, (-1, head)).transpose(1, 2) for x in (query, keys, values))
-    seen = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=True)
+    if v.dtype == torch.float32:
+        # Queries and keys of bfloat16 weights are widened, as SmolVLA does it.
+        q, k = q.float(), k.float()
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=True)
+    else:
+        seen = _rounded_attention(q, k, v, bias)
     return seen.transpose(1, 2).flatten(2)
+
+
+def _rounded_attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """Return attention whose weights are computed in float32 and rounded to the values' type."""
+    groups = q.shape[1] // k.shape[1]
+    k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
+    logits = q.float() @ k.float().transpose(2, 3) * q.shape[-1] ** -0.5
+    weights = (logits if bias is None else logits + bias).softmax(dim=-1)
+    return weights.to(v.dtype) @ v

@@ -1,4 +1,4 @@
-"""Training examples of one dataset for one policy: from pictures, or from cached prefixes."""
+"""Training examples of one dataset for one policy, with their pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from zk0_core.data import RobotDataset
-from zk0_core.lerobot.prefix_cache import Batch, PrefixCache
+from zk0_core.lerobot.prefix_model import Batch
 from zk0_core.lerobot.rows import Rows
 
 Preprocess = Callable[[Batch], Batch]
@@ -75,55 +75,6 @@ class PictureSource:
         for camera, pictures in self._pictures.items():
             batch[camera] = unit_pictures(pictures[frames])
         return self._preprocess(batch)
-
-
-class PrefixSource:
-    """Examples whose image-and-language prefix has been computed; SmolVLA only."""
-
-    def __init__(
-        self,
-        chunks: Chunks,
-        caches: Sequence[PrefixCache],
-        state: torch.Tensor,
-        action: torch.Tensor,
-        device: str,
-    ) -> None:
-        """Serve `chunks` from normalised state (N, max_state_dim), action (N, max_action_dim).
-
-        The `caches`, one a part of the dataset, have N frames together. Prefixes of fewer tokens
-        than the longest are padded at their end.
-        """
-        self._chunks = chunks
-        self._values = Rows([cache.values for cache in caches])
-        masks = Rows([cache.mask for cache in caches])
-        self._mask = masks[np.arange(len(masks))]  # (N, S) bool
-        self._state = state
-        self._action = action
-        self._device = device
-        self._padded = not bool(self._mask[chunks.frames].all())
-
-    def __len__(self) -> int:
-        """Return the number of examples."""
-        return len(self._chunks.frames)
-
-    def batch(self, indices: Sequence[int]) -> Batch:
-        """Return what `cached_loss` takes."""
-        which = np.asarray(indices)
-        frames = self._chunks.frames[which]
-        actions, padding = self._chunks.actions(which)
-        prefix = torch.from_numpy(self._values[frames])
-        mask = torch.from_numpy(self._mask[frames]) if self._padded else None
-        batch = {
-            # Converted after the move: half the bytes travel to a GPU.
-            "prefix": prefix.to(self._device).float(),
-            "mask": mask,
-            "state": self._state[torch.from_numpy(frames)],
-            "actions": self._action[torch.from_numpy(actions)],
-            "valid": torch.from_numpy(~padding),
-        }
-        return {
-            name: None if value is None else value.to(self._device) for name, value in batch.items()
-        }
 
 
 def unit_pictures(pictures: np.ndarray) -> torch.Tensor:

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from loguru import logger
 
+from zk0_core.cache import cache_limit
 from zk0_core.data import DatasetSchema, Progress, RobotDataset, Statistics
 from zk0_core.errors import DataError, UsageError
 from zk0_core.joined import parts_of
-from zk0_core.lerobot.cached_loss import cached_loss
+from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
 from zk0_core.lerobot.compatibility import check_schema, check_supported, interface
 from zk0_core.lerobot.examples import Chunks, PictureSource, observation
 from zk0_core.lerobot.flow import flow_draws, flow_noise
 from zk0_core.lerobot.frames import frame_memmap
-from zk0_core.lerobot.prefix_cache import Batch, obstacle
+from zk0_core.lerobot.prefix_model import Batch, obstacle
 from zk0_core.lerobot.prefix_source import prefix_source
 from zk0_core.lerobot.rows import Rows
 from zk0_core.lerobot.stats import lerobot_stats
@@ -119,11 +121,19 @@ class LeRobotPolicy:
             raise DataError(f"{dataset.uri}: no episodes to train on")
         config = self.module.config
         chunks = Chunks(dataset, episodes, config.action_delta_indices or [0])
-        if obstacle(self.module) is None:
+        reason = obstacle(self.module)
+        if reason is None:
             frozen = self.frozen_fingerprint()
             cached = prefix_source(self.module, self._pre, dataset, chunks, frozen, progress)
             if cached is not None:
                 return cached
+        elif self._smolvla or cache_limit():
+            logger.warning(
+                "{}: its frozen part is not cached: {}; training from pictures, several times "
+                "slower",
+                dataset.uri,
+                reason,
+            )
         return self.picture_source(dataset, episodes, progress)
 
     def picture_source(
@@ -146,11 +156,13 @@ class LeRobotPolicy:
         """Return the mean loss over `batch`, a batch of `source`."""
         if not self._smolvla:
             return self._seeded(generator, lambda: self.module.forward(batch))[0]
-        actions = batch["actions"] if "prefix" in batch else batch["action"]
+        cached = "actions" in batch
+        actions = batch["actions"] if cached else batch["action"]
         noise, time = flow_draws(self.module.config, len(actions), generator)
         noise, time = noise.to(self._device), time.to(self._device)
-        if "prefix" in batch:
-            return cached_loss(self.module, **batch, noise=noise, time=time)
+        if cached:
+            ready = with_prefix(self.module, batch)
+            return cached_loss(self.module, **ready, noise=noise, time=time)
         loss: torch.Tensor = self.module.forward(batch, noise=noise, time=time)[0]
         return loss
 

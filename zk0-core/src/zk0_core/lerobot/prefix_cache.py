@@ -1,9 +1,9 @@
-"""SmolVLA's image-and-language prefix, computed once per frame and kept on disk.
+"""What SmolVLA makes of every frame before training has a part in it, kept on disk.
 
-The prefix tokens never attend to the state token or the actions, so that their keys and values
-in every layer depend on frozen weights only. A training step then runs the state token and the
-action expert alone, and gives the same loss (to the cache's float16). This holds while the whole
-vision-language model is frozen and pictures are not augmented.
+Two things can be kept. The keys and values of the whole prefix leave the state token and the action
+expert to a training step, and take the most room: 2.7 MB for a frame of two cameras with SmolVLA's
+450 million parameters. The pictures' embeddings leave the language model's layers to do as well,
+and take a tenth. Both are float16.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import attrs
 import numpy as np
@@ -21,80 +21,123 @@ from zk0_core.cache import cache_folder
 from zk0_core.data import Progress, RobotDataset
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder
+from zk0_core.lerobot.prefix_model import Batch, prefix_of, vision_of
 
 if TYPE_CHECKING:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-Batch = dict[str, Any]
 MakeBatch = Callable[[dict[str, np.ndarray], np.ndarray], Batch]
 """From pictures by camera, (B, 3, H, W) uint8, and frame numbers to a preprocessed batch."""
 
+LAYOUT = 2
+"""Raised when what is on disk changes; part of a cache's name."""
+CHECKED = 4
+"""How many frames' pictures are kept beside a cache, to compare it with at every start."""
 _FRAMES = 32
-"""How many frames' prefixes are computed at once."""
-_SPARE = 2 * 1024**3
-"""Bytes of disk that a cache leaves free."""
+"""How many frames are computed at once."""
 
 
-class DiskFull(DataError):
-    """A cache would leave too little disk; training goes on without it."""
+class Inexact(DataError):
+    """A cache does not give what pictures give; training goes on without it."""
 
 
 @attrs.frozen
-class PrefixCache:
-    """Keys and values of N frames in L layers: S tokens, of width D over all their heads."""
+class Kind:
+    """One thing that can be kept of a frame."""
+
+    name: str
+    text: str
+    """What errors call it."""
+    compute: "Callable[[SmolVLAPolicy, Batch], tuple[torch.Tensor, dict[str, torch.Tensor]]]"
+    """From a batch to what is kept on disk, (B, ...), and small things by name, (B, ...) each."""
+
+
+def _prefix(policy: "SmolVLAPolicy", batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    values, mask = prefix_of(policy, batch)
+    return values, {"mask": mask}
+
+
+def _vision(policy: "SmolVLAPolicy", batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    embedded, cameras = vision_of(policy, batch)
+    return embedded, {
+        "cameras": cameras,
+        "tokens": batch["observation.language.tokens"],
+        "token_mask": batch["observation.language.attention_mask"].bool(),
+    }
+
+
+PREFIX = Kind("prefix", "keys and values of prefixes", _prefix)
+VISION = Kind("vision", "embeddings of pictures", _vision)
+KINDS = (PREFIX, VISION)
+"""The fastest first."""
+
+
+@attrs.frozen
+class FrameCache:
+    """What is kept of N frames."""
 
     values: np.ndarray
-    """(N, L, 2, S, D) float16: keys, then values."""
-    mask: np.ndarray
-    """(N, S) bool: which tokens are no padding."""
+    """(N, ...) float16, on disk."""
+    small: dict[str, np.ndarray]
+    """(N, ...) each, in memory."""
+    frames: np.ndarray
+    """(K,) numbers of the frames whose pictures are there."""
+    pictures: dict[str, np.ndarray]
+    """(K, 3, H, W) uint8 by camera."""
 
 
-def obstacle(policy: "torch.nn.Module") -> str | None:
-    """Return why the prefix of `policy` cannot be kept, or None when it can."""
-    from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+@attrs.frozen
+class CacheOf:
+    """A cache of one dataset that is not joined, there or not."""
 
-    if not isinstance(policy, SmolVLAPolicy):
-        return "only SmolVLA has a frozen prefix"
-    config = policy.config
-    if not config.train_expert_only:
-        return "train_expert_only is off, so the vision-language model is trained too"
-    if config.attention_mode != "cross_attn" or config.prefix_length > 0:
-        return "attention_mode or prefix_length is not SmolVLA's default"
-    if config.adapt_to_pi_aloha or config.compile_model or config.use_peft:
-        return "adapt_to_pi_aloha, compile_model or use_peft is on"
-    return None
+    kind: Kind
+    policy: "SmolVLAPolicy"
+    dataset: RobotDataset
+    make_batch: MakeBatch
+    """Prepares pictures and instructions for `policy`."""
+    frozen: str
+    """Fingerprint of the frozen weights."""
 
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        tasks = [(episode.start, episode.task) for episode in self.dataset.episodes]
+        key = [
+            LAYOUT,
+            self.dataset.fingerprint,
+            self.frozen,
+            self.cameras,
+            tasks,
+            len(self.dataset.state),
+        ]
+        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        return cache_folder(self.kind.name, digest[:24])
 
-def prefix_cache(
-    policy: "SmolVLAPolicy",
-    dataset: RobotDataset,
-    make_batch: MakeBatch,
-    frozen: str,
-    progress: Progress | None = None,
-) -> PrefixCache:
-    """Return the prefixes of all N frames of `dataset`, from disk where they have been computed.
+    @property
+    def cameras(self) -> list[str]:
+        """The cameras that the policy looks at."""
+        return list(self.policy.config.image_features)
 
-    Args:
-        policy: `obstacle` found none for it.
-        dataset: Its pictures are read once, in order.
-        make_batch: Prepares pictures and instructions for `policy`.
-        frozen: Fingerprint of the frozen weights.
-        progress: Told about the computation.
+    def size(self) -> int:
+        """Return the bytes it takes, or will take: one frame is tried when it is not there."""
+        if self.folder.is_dir():
+            return int(np.load(self.folder / "values.npy", mmap_mode="r").nbytes)
+        frames, pictures = next(picture_batches(self.dataset, self.cameras, 1))
+        values, _ = self.kind.compute(self.policy, self.make_batch(pictures, frames))
+        return 2 * values[0].numel() * len(self.dataset.state)
 
-    Raises:
-        DiskFull: if the cache would leave too little disk.
-        DataError: if the pictures don't match the frames.
-    """
-    cameras = list(policy.config.image_features)
-    tasks = [(episode.start, episode.task) for episode in dataset.episodes]
-    key = json.dumps([dataset.fingerprint, frozen, cameras, tasks, len(dataset.state)])
-    folder = cache_folder("prefix", hashlib.sha256(key.encode()).hexdigest()[:24])
+    def load(self, progress: Progress | None = None) -> FrameCache:
+        """Return the cache, computed where it is not there yet; safe for several processes.
 
-    def build(part: Path) -> None:
-        _compute(part, policy, dataset, make_batch, cameras, progress)
-
-    build_folder(folder, build)
-    return PrefixCache(np.load(folder / "prefix.npy", mmap_mode="r"), np.load(folder / "mask.npy"))
+        Raises:
+            Inexact: if a value is too large for float16.
+            DataError: if the pictures don't match the frames.
+        """
+        folder = build_folder(self.folder, lambda part: _compute(part, self, progress))
+        small = dict(np.load(folder / "small.npz"))
+        pictures = dict(np.load(folder / "checked.npz"))
+        values = np.load(folder / "values.npy", mmap_mode="r")
+        return FrameCache(values, small, pictures.pop("frames"), pictures)
 
 
 def picture_batches(
@@ -126,70 +169,43 @@ def _stacked(
     return frames, by_camera
 
 
-def _compute(
-    folder: Path,
-    policy: "SmolVLAPolicy",
-    dataset: RobotDataset,
-    make_batch: MakeBatch,
-    cameras: list[str],
-    progress: Progress | None,
-) -> None:
-    total = len(dataset.state)
-    values = masks = None
+def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
+    """Fill `folder` with what is kept of every frame, and some frames' pictures."""
+    dataset, total = cache.dataset, len(cache.dataset.state)
+    values: np.ndarray | None = None
+    small: dict[str, list[np.ndarray]] = {}
+    checked = np.unique(np.linspace(0, total - 1, CHECKED).round().astype(int))
+    kept: dict[str, list[np.ndarray]] = {camera: [] for camera in cache.cameras}
     done = 0
-    for frames, pictures in picture_batches(dataset, cameras, _FRAMES):
-        prefix, mask = prefix_of(policy, make_batch(pictures, frames))
-        if values is None or masks is None:
-            shape = (total, *prefix.shape[1:])
-            needed, free = 2 * int(np.prod(shape)), shutil.disk_usage(folder).free
-            if needed + _SPARE > free:
-                raise DiskFull(
-                    f"{dataset.uri}: a prefix cache takes {needed / 1e9:.1f} GB and "
-                    f"{free / 1e9:.1f} GB are free at {folder.parent}; "
-                    "free some, or name a larger disk with ZK0_CACHE"
-                )
-            values = np.lib.format.open_memmap(
-                folder / "prefix.npy", mode="w+", dtype=np.float16, shape=shape
-            )
-            masks = np.zeros((total, mask.shape[1]), np.bool_)
+    for frames, pictures in picture_batches(dataset, cache.cameras, _FRAMES):
         if frames[-1] >= total:
             raise DataError(f"{dataset.uri}: more pictures than its {total} frames")
-        values[frames] = prefix.to(torch.float16).cpu().numpy()
-        masks[frames] = mask.cpu().numpy()
+        computed, besides = cache.kind.compute(cache.policy, cache.make_batch(pictures, frames))
+        half = computed.to(torch.float16)
+        if not bool(torch.isfinite(half).all()):
+            raise Inexact(f"{dataset.uri}: {cache.kind.text} have values too large for float16")
+        if values is None:
+            values = np.lib.format.open_memmap(
+                folder / "values.npy", mode="w+", dtype=np.float16, shape=(total, *half.shape[1:])
+            )
+        values[frames] = half.cpu().numpy()
+        for name, tensor in besides.items():
+            small.setdefault(name, []).append(tensor.cpu().numpy())
+        for camera, views in pictures.items():
+            kept[camera].append(views[np.isin(frames, checked)])
         done += len(frames)
         if progress:
-            progress("prefix cache", done, total)
-    if values is None or masks is None or done < total:
+            progress(f"{cache.kind.name} cache", done, total)
+    if values is None or done < total:
         raise DataError(f"{dataset.uri}: {done} pictures for {total} frames")
-    values.flush()
-    np.save(folder / "mask.npy", masks)
+    cast(np.memmap, values).flush()
+    np.savez(folder / "small.npz", **{name: np.concatenate(parts) for name, parts in small.items()})
+    pictured = {camera: np.concatenate(parts) for camera, parts in kept.items()}
+    np.savez(folder / "checked.npz", frames=checked, **pictured)
 
 
-@torch.no_grad()
-def prefix_of(policy: "SmolVLAPolicy", batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return keys and values, (B, L, 2, S, D), and mask, (B, S), of a batch's prefixes."""
-    from lerobot.policies.common.vla_utils import make_att_2d_masks
-
-    images, image_masks = policy.prepare_images(batch)
-    embedded, mask, attention = policy.model.embed_prefix(
-        images,
-        image_masks,
-        batch["observation.language.tokens"],
-        batch["observation.language.attention_mask"],
-        state=policy.prepare_state(batch),
-    )
-    # The last token is the state's, the only one that trained weights have a part in.
-    embedded, mask, attention = embedded[:, :-1], mask[:, :-1], attention[:, :-1]
-    _, cache = policy.model.vlm_with_expert.forward(
-        attention_mask=make_att_2d_masks(mask, attention),
-        position_ids=torch.cumsum(mask, dim=1) - 1,
-        past_key_values=None,
-        inputs_embeds=[embedded, None],
-        use_cache=True,
-    )
-    # Layers keep (B, heads, S, D / heads).
-    layers = [
-        torch.stack([layer.keys.transpose(1, 2), layer.values.transpose(1, 2)], dim=1)
-        for layer in cache.layers
-    ]
-    return torch.stack(layers, dim=1).flatten(start_dim=4), mask
+def free_bytes(folder: Path) -> int:
+    """Return the free disk where `folder` is or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

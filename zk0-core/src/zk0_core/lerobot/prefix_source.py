@@ -1,4 +1,4 @@
-"""Training examples from cached prefixes, checked against the plain loss before they are used."""
+"""Which cache a dataset gets, checked against the plain loss before a step is taken from it."""
 
 from typing import TYPE_CHECKING
 
@@ -6,27 +6,33 @@ import numpy as np
 import torch
 from loguru import logger
 
+from zk0_core.cache import cache_limit
 from zk0_core.data import Progress, RobotDataset
-from zk0_core.errors import DataError
 from zk0_core.joined import parts_of
-from zk0_core.lerobot.cached_loss import cached_loss
-from zk0_core.lerobot.examples import Chunks, PrefixSource, Preprocess, observation
+from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
+from zk0_core.lerobot.cached_source import CachedSource
+from zk0_core.lerobot.examples import Chunks, Preprocess, observation
 from zk0_core.lerobot.flow import flow_draws
 from zk0_core.lerobot.prefix_cache import (
-    Batch,
-    DiskFull,
+    KINDS,
+    CacheOf,
+    FrameCache,
+    Inexact,
     MakeBatch,
-    PrefixCache,
-    picture_batches,
-    prefix_cache,
+    free_bytes,
 )
+from zk0_core.lerobot.prefix_model import Batch
 
 if TYPE_CHECKING:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-CHECK_TOLERANCE = 1e-4
-"""Relative difference of loss up to which a prefix cache is taken for exact."""
-_CHECKED_FRAMES = 4
+TOLERANCE = 1e-4
+"""Relative difference of loss up to which a cache is taken for exact: float16 rounds to 5e-4, and
+a loss is over thousands of such values."""
+ROUGH_TOLERANCE = 2e-3
+"""The same where weights are bfloat16: what float16 took may tip a sum to its other neighbour."""
+SPARE = 2 * 1024**3
+"""Bytes of disk that a cache leaves free."""
 
 
 def prefix_source(
@@ -36,55 +42,89 @@ def prefix_source(
     chunks: Chunks,
     frozen: str,
     progress: Progress | None,
-) -> PrefixSource | None:
-    """Return examples from cached prefixes; None, with a warning, where that cannot be.
+) -> CachedSource | None:
+    """Return examples from the fastest cache that fits; None, with a warning, where none can be.
 
     Args:
-        policy: One that `prefix_cache.obstacle` found nothing against.
+        policy: One that `prefix_model.obstacle` found nothing against.
         preprocess: Its preprocessor.
         dataset: Where the examples come from.
         chunks: Which they are.
         frozen: Fingerprint of the policy's frozen weights.
         progress: Told about the cache's computation.
     """
-    parts = []
     # By part, so that what is joined shares its caches with what is not.
-    for part in parts_of(dataset):
+    parts = parts_of(dataset)
+    makers = [observations_of(policy, preprocess, part) for part in parts]
+    reasons = []
+    for kind in KINDS if cache_limit() != 0 else ():
+        wanted = [
+            CacheOf(kind, policy, part, make, frozen)
+            for part, make in zip(parts, makers, strict=True)
+        ]
+        if (reason := _no_room(wanted)) is not None:
+            reasons.append(reason)
+            continue
         try:
-            parts.append(_checked(policy, preprocess, part, frozen, progress))
-        except (DiskFull, _Inexact) as problem:
-            logger.warning("{}; training from pictures, several times slower", problem)
-            return None
-    caches, states, actions = zip(*parts, strict=True)
-    return PrefixSource(chunks, caches, torch.cat(states), torch.cat(actions), policy.config.device)
+            return _checked_source(wanted, preprocess, chunks, progress)
+        except Inexact as problem:
+            reasons.append(str(problem))
+    if cache_limit() == 0:
+        logger.info("{}: no cache, as cache_gb = 0 says", dataset.uri)
+    else:
+        logger.warning("{}; training from pictures, several times slower", "; ".join(reasons))
+    return None
 
 
-class _Inexact(DataError):
-    """A cache does not give the loss that pictures give."""
+def _no_room(wanted: list[CacheOf]) -> str | None:
+    """Return why the caches of a dataset's parts have no room, or None when they have."""
+    sizes = [cache.size() for cache in wanted]
+    limit, total = cache_limit(), sum(sizes)
+    uri = " + ".join(cache.dataset.uri for cache in wanted)
+    what = f"{uri}: {wanted[0].kind.text} take {total / 1e9:.2g} GB"
+    if limit is not None and total > limit:
+        return f"{what} and cache_gb leaves {limit / 1e9:.2g} GB for each dataset; give more"
+    missing = sum(
+        size for size, cache in zip(sizes, wanted, strict=True) if not cache.folder.is_dir()
+    )
+    free = free_bytes(wanted[0].folder)
+    if missing and missing + SPARE > free:
+        return (
+            f"{what} and {free / 1e9:.1f} GB are free at {wanted[0].folder.parent}; "
+            "free some, or name a larger disk with ZK0_CACHE"
+        )
+    return None
 
 
-def _checked(
-    policy: "SmolVLAPolicy",
-    preprocess: Preprocess,
-    dataset: RobotDataset,
-    frozen: str,
-    progress: Progress | None,
-) -> tuple[PrefixCache, torch.Tensor, torch.Tensor]:
-    """Return the prefixes of a dataset that is not joined, its normalised states and actions.
+def _checked_source(
+    wanted: list[CacheOf], preprocess: Preprocess, chunks: Chunks, progress: Progress | None
+) -> CachedSource:
+    """Return examples from the caches of a dataset's parts.
 
     Raises:
-        DiskFull: if there is no room for the prefixes.
-        _Inexact: if they don't give the loss that pictures give.
+        Inexact: if one does not give the loss that pictures give.
     """
-    make_batch = observations_of(policy, preprocess, dataset)
-    cache = prefix_cache(policy, dataset, make_batch, frozen, progress)
-    state, action = _normalised(policy, preprocess, dataset)
-    plain, cached = _losses_both_ways(policy, dataset, cache, state, action, make_batch)
-    if abs(plain - cached) > CHECK_TOLERANCE * abs(plain):
-        raise _Inexact(
-            f"{dataset.uri}: loss from cached prefixes is {cached:.6f}, from pictures {plain:.6f}"
-        )
-    return cache, state, action
+    caches, states, actions = [], [], []
+    for each in wanted:
+        cache = each.load(progress)
+        state, action = _normalised(each.policy, preprocess, each.dataset)
+        plain, cached = _losses_both_ways(each, cache, state, action)
+        if abs(plain - cached) > _tolerance(each.policy) * abs(plain):
+            raise Inexact(
+                f"{each.dataset.uri}: loss from cached {each.kind.text} is {cached:.6f}, from "
+                f"pictures {plain:.6f}"
+            )
+        caches.append(cache)
+        states.append(state)
+        actions.append(action)
+    device = wanted[0].policy.config.device
+    kind = wanted[0].kind
+    return CachedSource(kind, chunks, caches, torch.cat(states), torch.cat(actions), device)
+
+
+def _tolerance(policy: "SmolVLAPolicy") -> float:
+    whole = all(param.dtype == torch.float32 for param in policy.parameters())
+    return TOLERANCE if whole else ROUGH_TOLERANCE
 
 
 def observations_of(
@@ -128,33 +168,25 @@ def _normalised(
 
 @torch.no_grad()
 def _losses_both_ways(
-    policy: "SmolVLAPolicy",
-    dataset: RobotDataset,
-    cache: PrefixCache,
-    state: torch.Tensor,
-    action: torch.Tensor,
-    make_batch: MakeBatch,
+    of: CacheOf, cache: FrameCache, state: torch.Tensor, action: torch.Tensor
 ) -> tuple[float, float]:
-    """Return the loss of the dataset's first frames from pictures and from the cache."""
-    frames, pictures = next(
-        picture_batches(dataset, list(policy.config.image_features), _CHECKED_FRAMES)
-    )
+    """Return the loss of some frames, from all over the dataset, from pictures and the cache."""
+    policy, frames = of.policy, cache.frames
     device, steps = policy.config.device, policy.config.chunk_size
     # A frame's own action serves for its whole chunk: what is compared are the prefixes.
     chunk = action[frames][:, None].expand(-1, steps, -1).to(device)
     noise, time = flow_draws(policy.config, len(frames), torch.Generator().manual_seed(0))
     noise, time = noise.to(device), time.to(device)
-    batch = make_batch(pictures, frames)
+    batch = of.make_batch(cache.pictures, frames)
     batch["action"] = chunk[..., : policy.config.action_feature.shape[0]]
     plain = policy.forward(batch, noise=noise, time=time)[0]
-    cached = cached_loss(
-        policy,
-        torch.from_numpy(cache.values[frames]).to(device).float(),
-        torch.from_numpy(cache.mask[frames]).to(device),
-        state[frames].to(device),
-        chunk,
-        torch.ones(chunk.shape[:2], dtype=torch.bool, device=device),
-        noise,
-        time,
-    )
-    return float(plain), float(cached)
+    kept = {name: torch.from_numpy(rows[frames]).to(device) for name, rows in cache.small.items()}
+    cached = {
+        of.kind.name: torch.from_numpy(cache.values[frames]).to(device).float(),
+        **kept,
+        "state": state[frames].to(device),
+        "actions": chunk,
+        "valid": torch.ones(chunk.shape[:2], dtype=torch.bool, device=device),
+    }
+    ours = cached_loss(policy, **with_prefix(policy, cached), noise=noise, time=time)
+    return float(plain), float(ours)

@@ -8,6 +8,7 @@ import attrs
 import cattrs
 from loguru import logger
 
+from zk0_core.cache import limit_caches
 from zk0_core.data import DatasetSchema, Statistics, evaluation_episodes
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
@@ -52,6 +53,7 @@ def load_model(ref: ModelRef) -> Policy:
     """Return the policy of `ref`; a process keeps the last one and only swaps parameters."""
     from safetensors.numpy import load_file
 
+    limit_caches(ref.recipe.cache_bytes)
     kept = _loaded.get("policy")
     if kept is None or attrs.evolve(kept[0], params=None, params_hash="") != attrs.evolve(
         ref, params=None, params_hash=""

@@ -37,6 +37,8 @@ class Recipe:
     optimizer_state: str
     threads: int
     device: str
+    cache_bytes: int | None = None
+    """Disk for the caches of one dataset; None for what is free."""
     wire: int = WIRE_VERSION
 
 

@@ -1,0 +1,239 @@
+"""Caches of SmolVLA's frozen part: exact, chosen by the disk given, and refused with a reason."""
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+import pytest
+import torch
+from loguru import logger
+
+from zk0_core.cache import cache_limit, cache_share, limit_caches
+from zk0_core.engines.apps import recipe_of
+from zk0_core.lerobot import prefix_cache, prefix_source
+from zk0_core.lerobot.cached_source import CachedSource
+from zk0_core.lerobot.examples import PictureSource
+from zk0_core.lerobot.families import TinySmolVLAFamily
+from zk0_core.lerobot.prefix_cache import PREFIX, VISION, CacheOf, Kind
+from zk0_core.lerobot.prefix_model import prefix_from_vision, prefix_of, vision_of
+from zk0_core.plan import EvaluationPlan, PluginChoice
+from zk0_core.server import model as server_model
+from zk0_core.server.model import ModelRef, load_model
+from zk0_core.testing import examples
+
+ALL = [0, 1, 2]
+WHICH = list(range(0, 41, 3))
+"""Frames of all three episodes, whose instructions are of two lengths."""
+
+
+@pytest.fixture(autouse=True)
+def _no_limit() -> Iterator[None]:
+    limit_caches(None)
+    yield
+    limit_caches(None)
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING", format="{message}")
+    yield lines
+    logger.remove(sink)
+
+
+def cache_of(kind: Kind, policy, dataset) -> CacheOf:
+    make = prefix_source.observations_of(policy.module, policy._pre, dataset)
+    return CacheOf(kind, policy.module, dataset, make, policy.frozen_fingerprint())
+
+
+def loss_and_gradients(policy, batch):
+    policy.module.train()
+    policy.module.zero_grad()
+    loss = policy.loss(batch, torch.Generator().manual_seed(5))
+    loss.backward()
+    return loss.item(), {name: p.grad.clone() for name, p in policy.trainable().items()}
+
+
+@pytest.fixture(scope="module")
+def limits(policy, dataset) -> dict[str, int]:
+    """The bytes that each kind takes; both are built now."""
+    sizes = {}
+    for kind in (PREFIX, VISION):
+        cache = cache_of(kind, policy, dataset)
+        before = cache.size()
+        cache.load()
+        sizes[kind.name] = cache.size()
+        assert before == sizes[kind.name]
+        assert (cache.folder / "values.npy").stat().st_size == before + 128
+    return sizes
+
+
+def test_sizes_by_hand(policy, limits) -> None:
+    """41 frames, 2 bytes a value; two cameras of 16 tokens each, and the longer instruction.
+
+    Keys and values of 4 layers; embeddings as wide as the language model.
+    """
+    text = policy.module.model.vlm_with_expert.config.text_config
+    tokenizer = policy.module.model.vlm_with_expert.processor.tokenizer
+    words = len(tokenizer("Pick up the red cube and put it into the blue box\n")["input_ids"])
+    heads = text.num_key_value_heads * text.head_dim
+    assert limits["prefix"] == 41 * 2 * 4 * 2 * (2 * 16 + words) * heads
+    assert limits["vision"] == 41 * 2 * 2 * 16 * text.hidden_size
+
+
+def test_the_loss_from_embeddings_is_that_from_pictures(policy, dataset, limits) -> None:
+    limit_caches(limits["vision"])
+    source = policy.source(dataset, ALL)
+    assert isinstance(source, CachedSource)
+    assert source.kind is VISION
+    loss, gradients = loss_and_gradients(policy, source.batch(WHICH))
+    pictures = policy.picture_source(dataset, ALL)
+    expected, expected_gradients = loss_and_gradients(policy, pictures.batch(WHICH))
+    assert loss == pytest.approx(expected, rel=1e-4)
+    for name, gradient in expected_gradients.items():
+        # What is left is the cache's float16; the next test is without it.
+        assert float((gradients[name] - gradient).norm()) <= 2e-3 * float(gradient.norm()), name
+
+
+def test_a_prefix_from_embeddings_is_exact_before_rounding(policy, dataset) -> None:
+    batch = policy.picture_source(dataset, ALL).batch(WHICH)
+    embedded, cameras = vision_of(policy.module, batch)
+    prefix, mask = prefix_from_vision(
+        policy.module,
+        embedded,
+        cameras,
+        batch["observation.language.tokens"],
+        batch["observation.language.attention_mask"],
+    )
+    expected, expected_mask = prefix_of(policy.module, batch)
+    assert torch.equal(mask, expected_mask)
+    torch.testing.assert_close(prefix, expected, rtol=0, atol=0)
+    # SmolVLA embeds pictures again, as before.
+    image = policy.module.prepare_images(batch)[0][0]
+    again = policy.module.model.vlm_with_expert.embed_image(image)
+    torch.testing.assert_close(again, embedded[:, 0], rtol=0, atol=0)
+
+
+def test_the_fastest_that_the_disk_given_has_room_for(policy, dataset, limits, warnings) -> None:
+    for limit, kind in ((None, PREFIX), (limits["prefix"], PREFIX), (limits["prefix"] - 1, VISION)):
+        limit_caches(limit)
+        source = policy.source(dataset, ALL)
+        assert isinstance(source, CachedSource)
+        assert source.kind is kind
+    assert not warnings
+    limit_caches(limits["vision"] - 1)
+    assert isinstance(policy.source(dataset, ALL), PictureSource)
+    (line,) = warnings
+    assert "keys and values of prefixes take 0.0021 GB and cache_gb leaves" in line
+    assert "embeddings of pictures take 0.0005 GB and cache_gb leaves" in line
+    assert "for each dataset; give more; training from pictures, several times slower" in line
+
+
+def test_no_cache_when_none_is_wanted(policy, dataset, warnings) -> None:
+    limit_caches(0)
+    assert isinstance(policy.source(dataset, ALL), PictureSource)
+    assert not warnings
+
+
+def test_a_full_disk_takes_what_is_there_already(
+    policy, dataset, limits, warnings, monkeypatch
+) -> None:
+    monkeypatch.setattr(prefix_source, "free_bytes", lambda folder: 10**9)
+    source = policy.source(dataset, ALL)
+    assert isinstance(source, CachedSource)
+    assert source.kind is PREFIX
+    monkeypatch.setattr(prefix_cache, "LAYOUT", "another")
+    assert isinstance(policy.source(dataset, ALL), PictureSource)
+    assert "keys and values of prefixes take 0.0021 GB and 1.0 GB are free at " in warnings[0]
+    assert "free some, or name a larger disk with ZK0_CACHE" in warnings[0]
+
+
+def test_it_is_compared_with_pictures_from_all_over(policy, dataset, limits) -> None:
+    cache = cache_of(PREFIX, policy, dataset).load()
+    assert cache.frames.tolist() == [0, 13, 27, 40]
+    for camera, pictures in cache.pictures.items():
+        every = [picture.transpose(2, 0, 1) for picture in dataset.frames(camera)]
+        np.testing.assert_array_equal(pictures, [every[frame] for frame in cache.frames])
+
+
+def test_a_cache_that_disagrees_is_not_used(policy, dataset, limits, warnings, monkeypatch) -> None:
+    honest = CacheOf.load
+
+    def wrong(self, progress=None):
+        cache = honest(self, progress)
+        return attrs.evolve(cache, values=np.asarray(cache.values) * np.float16(1.5))
+
+    monkeypatch.setattr(CacheOf, "load", wrong)
+    assert isinstance(policy.source(dataset, ALL), PictureSource)
+    assert "loss from cached keys and values of prefixes is" in warnings[0]
+    assert "loss from cached embeddings of pictures is" in warnings[0]
+    assert "training from pictures, several times slower" in warnings[0]
+
+
+def test_a_value_too_large_for_float16_is_not_kept(policy, dataset, monkeypatch, warnings) -> None:
+    def large(module, batch):
+        return torch.full((len(batch["observation.state"]), 1), 7e4), {}
+
+    monkeypatch.setattr(
+        prefix_source, "KINDS", [Kind("large", "values of this test", large)], raising=True
+    )
+    assert isinstance(policy.source(dataset, ALL), PictureSource)
+    assert "values of this test have values too large for float16" in warnings[0]
+
+
+@pytest.fixture
+def own(dataset, statistics):
+    """A policy that may be changed."""
+    return TinySmolVLAFamily().load(dataset.schema, statistics, seed=3, device="cpu")
+
+
+def test_what_is_not_frozen_is_not_cached(own, dataset, warnings) -> None:
+    vlm = own.module.model.vlm_with_expert.vlm
+    next(vlm.parameters()).requires_grad_(True)
+    assert isinstance(own.source(dataset, ALL), PictureSource)
+    assert warnings[0].endswith(
+        "its frozen part is not cached: train_expert_only is off, so the vision-language model "
+        "is trained too; training from pictures, several times slower\n"
+    )
+
+
+@pytest.mark.parametrize("kind", [PREFIX, VISION], ids=["prefix", "vision"])
+@pytest.mark.parametrize("part", ["all", "expert"])
+def test_bfloat16_weights_give_the_plain_loss(own, dataset, kind, part, monkeypatch) -> None:
+    """Checkpoints may have both halves in bfloat16, or the expert alone.
+
+    bfloat16 holds 8 bits; what is left are sums in another order, each rounded to that.
+    """
+    both = own.module.model.vlm_with_expert
+    (both if part == "all" else both.lm_expert).to(torch.bfloat16)
+    monkeypatch.setattr(prefix_source, "KINDS", [kind])
+    source = own.source(dataset, ALL)
+    assert isinstance(source, CachedSource)
+    loss, _ = loss_and_gradients(own, source.batch(WHICH))
+    expected, _ = loss_and_gradients(own, own.picture_source(dataset, ALL).batch(WHICH))
+    assert loss == pytest.approx(expected, rel=2e-3)
+
+
+def test_each_dataset_of_a_plan_gets_its_share() -> None:
+    """Two clients and one set that is read: a third of 3 GB each; rollouts read nothing."""
+    evaluations = tuple(
+        EvaluationPlan(
+            f"sim:lift?region=all&split=eval&episodes={n}", PluginChoice("evaluator", name)
+        )
+        for n, name in enumerate(("policy-loss", "sim-success"), start=1)
+    )
+    plan = examples.plan(evaluations=evaluations, cache_gb=3.0)
+    assert cache_share(plan) == 10**9
+    assert cache_share(attrs.evolve(plan, cache_gb=None)) is None
+    assert cache_share(attrs.evolve(plan, cache_gb=0.0)) == 0
+
+
+def test_a_session_and_an_evaluation_keep_to_the_recipe(policy) -> None:
+    """The recipe says it, so that all engines cache alike."""
+    recipe = recipe_of(examples.plan(cache_gb=1.0))
+    assert recipe.cache_bytes == 500_000_000
+    schema, statistics = examples.dataset().schema, {}
+    key = ModelRef(recipe=recipe, schema=schema, statistics=statistics, params=None)
+    server_model._loaded["policy"] = key, policy
+    load_model(key)
+    assert cache_limit() == 500_000_000
