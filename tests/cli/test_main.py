@@ -51,8 +51,8 @@ def test_no_command_is_wrong_and_shows_help(zk0) -> None:
     [
         (
             "rum",
-            "Error: unknown command 'rum'; choose from run, resume, plan, compare, eval, "
-            "report, plugins, sim, doctor; did you mean 'run'?; see zk0 --help\n",
+            f"Error: unknown command 'rum'; choose from {', '.join(COMMANDS)}; "
+            "did you mean 'run'?; see zk0 --help\n",
         ),
         ("run --round 3", "Error: No such option '--round'"),
         (
