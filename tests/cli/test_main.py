@@ -51,7 +51,7 @@ def test_no_command_is_wrong_and_shows_help(zk0) -> None:
     [
         (
             "rum",
-            f"Error: unknown command 'rum'; choose from {', '.join(COMMANDS)}; "
+            f"Error: unknown command 'rum'; choose from {', '.join(main.COMMANDS)}; "
             "did you mean 'run'?; see zk0 --help\n",
         ),
         ("run --round 3", "Error: No such option '--round'"),
