@@ -10,9 +10,9 @@ RUN_ID = 1
 SERVER_NODE = 1
 
 
-def become_task(node_id: int = SERVER_NODE) -> None:
+def become_task(node_id: int = SERVER_NODE, run_id: int = RUN_ID) -> None:
     """Give this process the identity without which no `Message` can be made."""
-    TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = RUN_ID, 1, node_id
+    TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = run_id, 1, node_id
 
 
 def empty_run() -> Run:

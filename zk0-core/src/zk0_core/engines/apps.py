@@ -2,10 +2,11 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
@@ -51,14 +52,27 @@ def session_for(client: ClientPlan, recipe: Recipe, folder: Path) -> "ClientSess
         return session
 
 
-def client_app(clients: Sequence[ClientPlan], folder: Path, logs: Path | None = None) -> ClientApp:
-    """Return the app of simulated clients; node i is `clients[i]`.
+def forget_sessions() -> None:
+    """Let go of all that this process keeps loaded."""
+    with _lock:
+        _sessions.clear()
+
+
+def client_app(
+    clients: Sequence[ClientPlan],
+    folder: Path,
+    logs: Path | None = None,
+    accept: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+) -> ClientApp:
+    """Return the app of clients; the node of partition i is `clients[i]`.
 
     Args:
         clients: The clients of the plan.
         folder: The run's folder: client states go below it.
         logs: Where a process that has no log yet writes one file per client; None where processes
             have seen to it themselves.
+        accept: Returns what this machine makes of what it is asked to train; raises Zk0Error
+            where it refuses.
     """
     app = ClientApp()
 
@@ -87,13 +101,14 @@ def client_app(clients: Sequence[ClientPlan], folder: Path, logs: Path | None = 
         return Message(content, reply_to=message)
 
     def describe(client: ClientPlan, record: RecordDict) -> RecordDict:
-        recipe = from_record(record, Recipe)
+        recipe = accept(from_record(record, Recipe))
         return to_record(session_for(client, recipe, folder).schema_report())
 
     def train(client: ClientPlan, record: RecordDict) -> RecordDict:
         from loguru import logger
 
         order = from_record(record, RoundOrder)
+        order = attrs.evolve(order, recipe=accept(order.recipe))
         logger.info("round {}: {} bytes received", order.round, bytes_in(record))
         encoded = tensors_from(record, "params", "the server")
         extra = tensors_from(record, "extra", "the server")

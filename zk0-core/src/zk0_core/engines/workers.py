@@ -24,7 +24,9 @@ class Workers:
         """Start `count` workers lazily; each computes with `threads` threads and logs to `logs`."""
         method = "forkserver" if sys.platform.startswith("linux") else "spawn"
         context = multiprocessing.get_context(method)
-        context.set_forkserver_preload(["zk0_core.engines.preload"])
+        if count > 1:
+            # One worker imports what it needs, and not what others may.
+            context.set_forkserver_preload(["zk0_core.engines.preload"])
         self._pools = [
             ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, logs))
             for _ in range(count)

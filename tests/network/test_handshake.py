@@ -1,0 +1,256 @@
+"""What keeps a node from connecting is told in one line, with the fix."""
+
+import datetime
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation import certificates
+from zk0_core.federation.certificates import (
+    ensure_authority,
+    ensure_node_key,
+    ensure_server_certificate,
+    fingerprint,
+)
+from zk0_core.federation.folder import NodeFolder
+from zk0_core.federation.handshake import (
+    NotYet,
+    ServerAddress,
+    check_server,
+    fetch_authority,
+)
+from zk0_core.federation.processes import free_port
+from zk0_core.wire.orders import WIRE_VERSION
+
+Answering = Callable[..., ServerAddress]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> NodeFolder:
+    folder = NodeFolder(tmp_path / "client")
+    ensure_node_key(folder.key)
+    return folder
+
+
+@pytest.fixture
+def answering(tmp_path: Path, node: NodeFolder) -> Iterator[Answering]:
+    """A server that answers every question as given, with a certificate of its own authority."""
+    servers: list[HTTPServer] = []
+
+    def serve(status: int = 200, names: tuple[str, ...] = ("127.0.0.1",), **answer: Any) -> Any:
+        content = json.dumps(hello(**answer)).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *said: object) -> None:
+                pass
+
+        folder = tmp_path / "certificates"
+        node.ca.write_bytes(ensure_authority(folder).read_bytes())
+        certificate = ensure_server_certificate(folder, names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, folder / "server.key")
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        return ServerAddress("127.0.0.1", server.server_port)
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def hello(**answer: Any) -> dict[str, Any]:
+    known = {"wire": WIRE_VERSION, "time": time.time(), "name": "left", "online": False}
+    return {**known, **answer}
+
+
+def refusal(address: ServerAddress, node: NodeFolder, kind: type[Zk0Error] = Zk0Error) -> str:
+    with pytest.raises(Zk0Error) as refused:
+        check_server(address, node, "left")
+    assert type(refused.value) is kind
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_node_that_may_come(answering: Answering, node: NodeFolder) -> None:
+    check_server(answering(), node, "left")
+
+
+@pytest.mark.parametrize(
+    "text", ["arms", "arms:", ":9443", "https://arms:9443", "arms:x", "a:70000"]
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        ServerAddress.parse(text)
+    assert str(refused.value) == (
+        f"server address '{text}' is not HOST:PORT; write it as zk0 server start shows it, such as "
+        "arms.example.org:9443"
+    )
+
+
+def test_addresses_are_taken_apart() -> None:
+    assert ServerAddress.parse("arms:9443") == ServerAddress("arms", 9443)
+    assert ServerAddress.parse("[::1]:9443") == ServerAddress("::1", 9443)
+    assert str(ServerAddress("::1", 9443)) == "[::1]:9443"
+
+
+def test_nobody_listens(answering: Answering, node: NodeFolder) -> None:
+    answering()
+    port = free_port()
+    assert refusal(ServerAddress("127.0.0.1", port), node, NotYet) == (
+        f"nobody listens at 127.0.0.1:{port}; check the address and the port, and that the server "
+        "runs: zk0 server status"
+    )
+
+
+def test_there_is_no_such_host(answering: Answering, node: NodeFolder) -> None:
+    answering()
+    assert refusal(ServerAddress("nowhere.invalid", 9443), node) == (
+        "there is no host 'nowhere.invalid'; check the server's address"
+    )
+
+
+def test_what_listens_speaks_no_tls(answering: Answering, node: NodeFolder) -> None:
+    answering()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def greet() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert refusal(ServerAddress("127.0.0.1", port), node) == (
+            f"what listens at 127.0.0.1:{port} is no zk0 server; check the port"
+        )
+        thread.join()
+
+
+def test_another_authority(answering: Answering, node: NodeFolder, tmp_path: Path) -> None:
+    address = answering()
+    node.ca.write_bytes(ensure_authority(tmp_path / "other").read_bytes())
+    assert refusal(address, node).startswith(
+        f"the certificate of {address} is not from the authority that this node trusts ("
+    )
+
+
+def test_an_expired_certificate(
+    answering: Answering, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "BACKDATED", datetime.timedelta(days=400))
+    monkeypatch.setattr(certificates, "SERVER_DAYS", -1)
+    address = answering()
+    said = refusal(address, node)
+    assert said.startswith(f"the certificate of {address} has expired, if this machine's clock (2")
+    assert said.endswith("gets a new one with zk0 server stop and zk0 server start")
+
+
+def test_a_clock_that_is_behind_the_certificate(
+    answering: Answering, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates.ensure_authority(node.path.parent / "certificates")
+    monkeypatch.setattr(certificates, "BACKDATED", datetime.timedelta(days=-1))
+    address = answering()
+    said = refusal(address, node)
+    assert said.startswith(
+        f"the certificate of {address} does not hold yet by this machine's clock"
+    )
+    assert said.endswith("set the clock right, for example with sudo timedatectl set-ntp true")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(86400 * 2, "2 days behind"), (-86400 * 2, "2 days ahead of"), (-600, "10 minutes ahead of")],
+)
+def test_a_clock_that_is_off(
+    answering: Answering, node: NodeFolder, seconds: float, words: str
+) -> None:
+    assert refusal(answering(time=time.time() + seconds), node) == (
+        f"the clock of this machine is {words} the server's; set it right, for example with "
+        "sudo timedatectl set-ntp true"
+    )
+
+
+def test_a_certificate_for_another_name(answering: Answering, node: NodeFolder) -> None:
+    assert refusal(answering(names=("arms.example.org",)), node) == (
+        "the certificate of 127.0.0.1 is for another name; use the address that zk0 server status "
+        "shows, or have the admin add this one: zk0 server start --address 127.0.0.1"
+    )
+
+
+def test_messages_of_another_version(answering: Answering, node: NodeFolder) -> None:
+    assert refusal(answering(wire=WIRE_VERSION + 1), node, UsageError) == (
+        f"the server's messages have version {WIRE_VERSION + 1}, this node's {WIRE_VERSION}; "
+        "install the same version of zk0 on both"
+    )
+
+
+def test_a_key_that_nobody_approved(answering: Answering, node: NodeFolder) -> None:
+    said = refusal(answering(name=None), node, NotYet)
+    assert said.startswith(
+        "the server does not know this node's key; its admin lets it in with: "
+        "zk0 server nodes approve left 'ecdsa-sha2-nistp384 "
+    )
+
+
+def test_a_key_with_another_name(answering: Answering, node: NodeFolder) -> None:
+    assert refusal(answering(name="right"), node, UsageError) == (
+        "the server knows this key as 'right', not 'left'; enroll again with --node right, or have "
+        "the admin remove that one: zk0 server nodes remove right"
+    )
+
+
+def test_two_nodes_with_one_key(answering: Answering, node: NodeFolder) -> None:
+    said = refusal(answering(online=True), node, NotYet)
+    assert said.startswith("a node with this key is connected already: every node needs a key of")
+    assert said.endswith("wait, or start with --retry")
+
+
+def test_a_server_that_is_not_ready(answering: Answering, node: NodeFolder) -> None:
+    address = answering(status=503, error="the server is starting; try again")
+    assert refusal(address, node, NotYet) == f"{address}: the server is starting; try again"
+
+
+def test_a_node_that_was_never_enrolled(answering: Answering, node: NodeFolder) -> None:
+    address = answering()
+    node.ca.unlink()
+    assert refusal(address, node, UsageError) == (
+        f"{node.ca} is not there; enroll first: zk0 client enroll --server HOST:PORT "
+        "--authority FINGERPRINT --node NAME"
+    )
+
+
+def test_an_authority_is_known_by_its_fingerprint(
+    answering: Answering, node: NodeFolder, tmp_path: Path
+) -> None:
+    pem = ensure_authority(tmp_path / "certificates").read_text()
+    address = answering(certificate=pem)
+    wanted = fingerprint(pem.encode())
+    assert fetch_authority(address, wanted.upper()) == pem.encode()
+    with pytest.raises(UsageError) as refused:
+        fetch_authority(address, "0" * 64)
+    assert str(refused.value) == (
+        f"the authority of {address} has the fingerprint {wanted}, not {'0' * 64}; check the "
+        "address, and ask the server's admin for what zk0 server status shows"
+    )

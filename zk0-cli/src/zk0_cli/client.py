@@ -1,0 +1,396 @@
+"""`zk0 client`: a node of a federation."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from zk0_cli.lazy import LazyGroup
+from zk0_cli.table import echo_json
+from zk0_core.errors import UsageError
+from zk0_core.federation.folder import DEFAULT_NAME, NodeFolder
+
+if TYPE_CHECKING:
+    from zk0_core.federation.records import NodeStatus
+
+COMMANDS = {
+    "enroll": ("zk0_cli.client:enroll", "Make this node's key; print what the admin runs."),
+    "start": ("zk0_cli.client:start", "Train on a dataset of yours, in the background."),
+    "stop": ("zk0_cli.client:stop", "Leave the federation for now."),
+    "status": ("zk0_cli.client:status", "What the node is doing."),
+    "logs": ("zk0_cli.client:logs", "What the node and its processes said."),
+    "pause": ("zk0_cli.client:pause", "Take no work for now; all stays loaded."),
+    "resume": ("zk0_cli.client:resume", "Take work again."),
+    "install-service": (
+        "zk0_cli.services:client_service",
+        "Write a systemd unit, so that the node starts with this machine.",
+    ),
+}
+STOP_SECONDS = 15.0
+FIRST_SECONDS = 900.0
+"""What a node gets to connect and to open its dataset before the command leaves it to itself."""
+
+federation_option = click.option(
+    "--federation", metavar="NAME", default=DEFAULT_NAME, show_default=True, help="Which one."
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    short_help="A node of a federation.",
+    epilog="Example: zk0 client start local:/data/left-desk",
+)
+def client() -> None:
+    """A node of a federation: it trains on data that stays on this machine."""
+
+
+@click.command(
+    "enroll",
+    short_help="Make this node's key; print what the admin runs.",
+    epilog="Example: zk0 client enroll --server arms.example.org:9443 --authority 3f9a... "
+    "--node left-desk",
+)
+@federation_option
+@click.option("--server", required=True, metavar="HOST:PORT", help="Where the server is reached.")
+@click.option(
+    "--authority",
+    required=True,
+    metavar="FINGERPRINT|FILE|system",
+    help="Of the server's certificate: the fingerprint that zk0 server status shows, a file with "
+    "the authority's certificate, or system for what this machine trusts anyway.",
+)
+@click.option("--node", metavar="NAME", help="What this node is called.  [default: host name]")
+def enroll(federation: str, server: str, authority: str, node: str | None) -> None:
+    """Make this node's key, and print the command with which the server's admin lets it in.
+
+    The key's private half never leaves this machine.
+    """
+    from zk0_core.federation.certificates import ensure_node_key
+    from zk0_core.federation.enrolment import check_node_name
+    from zk0_core.federation.handshake import ServerAddress
+    from zk0_core.federation.records import NodeSettings, write
+
+    folder = NodeFolder.of(federation)
+    name = node or socket.gethostname()
+    check_node_name(name)
+    address = ServerAddress.parse(server)
+    _trust(folder, address, authority)
+    key = ensure_node_key(folder.key)
+    write(folder.settings, NodeSettings(server=str(address), name=name))
+    click.echo(f"zk0 server nodes approve {name} '{key}'")
+
+
+def _trust(folder: NodeFolder, address: Any, authority: str) -> None:
+    """Keep the certificate of the server's authority."""
+    from zk0_core.federation.certificates import fingerprint
+    from zk0_core.federation.handshake import fetch_authority
+    from zk0_core.files import write_bytes
+
+    if authority == "system":
+        import certifi
+
+        write_bytes(folder.ca, Path(certifi.where()).read_bytes())
+        return
+    if Path(authority).is_file():
+        try:
+            fingerprint(Path(authority))
+        except ValueError:
+            raise UsageError(f"--authority {authority} is no certificate in PEM form") from None
+        write_bytes(folder.ca, Path(authority).read_bytes())
+        return
+    digits = authority.lower().replace(":", "")
+    if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
+        raise UsageError(
+            f"--authority {authority} is neither a file nor a fingerprint of 64 hexadecimal "
+            "digits; zk0 server status shows it"
+        )
+    write_bytes(folder.ca, fetch_authority(address, digits))
+
+
+@click.command(
+    "start",
+    short_help="Train on a dataset of yours, in the background.",
+    epilog="Example: zk0 client start local:/data/left-desk",
+)
+@click.argument("dataset", metavar="URI")
+@federation_option
+@click.option("--join", "invitation", metavar="STRING", help="An invitation: enrolls as well.")
+@click.option("--node", metavar="NAME", help="With --join: what this node is called.")
+@click.option(
+    "--rename",
+    metavar="OLD=NEW",
+    multiple=True,
+    help="A camera or joint of the dataset, and the name that the policy knows it by.",
+)
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.  [default: the best]")
+@click.option("--cpu", is_flag=True, help="The same as --device cpu.")
+@click.option("--max-rounds", type=click.IntRange(1), help="Leave after so many rounds.")
+@click.option(
+    "--max-hours",
+    type=click.FloatRange(0, min_open=True),
+    help="Leave after so many hours, once a round is over.",
+)
+@click.option("--retry", is_flag=True, help="Go on trying when the first connection fails.")
+@click.option("--foreground", is_flag=True, help="Stay in this terminal, as services do.")
+def start(
+    dataset: str,
+    federation: str,
+    invitation: str | None,
+    node: str | None,
+    rename: tuple[str, ...],
+    device: str | None,
+    cpu: bool,
+    max_rounds: int | None,
+    max_hours: float | None,
+    retry: bool,
+    foreground: bool,
+) -> None:
+    """Train on the dataset at URI whenever the federation asks for it.
+
+    Dataset, device and code are this node's own choice: the server names none of them.
+    """
+    from zk0_core.addresses import Address, split_joined
+    from zk0_core.federation.node import NodeOptions, settings_of, status_of
+
+    if cpu and device not in (None, "cpu"):
+        raise UsageError(f"--cpu and --device {device} exclude each other; keep one")
+    if node is not None and invitation is None:
+        raise UsageError("--node goes with --join; zk0 client enroll names a node otherwise")
+    for part in split_joined(dataset):
+        address = Address.parse(part)
+        if address.scheme == "local" and not Path(address.place).expanduser().is_dir():
+            raise UsageError(
+                f"dataset '{part}': there is no folder {address.place}; check the path"
+            )
+    folder = NodeFolder.of(federation)
+    if (now := status_of(folder)) is not None:
+        raise UsageError(f"the node runs already, as process {now.pid}; zk0 client stop ends it")
+    if invitation is not None:
+        _join(folder, invitation, node or socket.gethostname())
+    settings_of(folder)
+    options = NodeOptions(
+        dataset=dataset,
+        rename=_pairs(rename),
+        device=_device("cpu" if cpu else device),
+        retry=retry,
+        max_rounds=max_rounds or 0,
+        max_hours=max_hours or 0.0,
+    )
+    if foreground:
+        _run_here(folder, options)
+    else:
+        _run_in_background(folder, sys.argv[1:])
+
+
+def _join(folder: NodeFolder, invitation: str, name: str) -> None:
+    from zk0_core.federation.enrolment import check_node_name, read_invitation
+    from zk0_core.federation.handshake import ServerAddress, fetch_authority, join
+    from zk0_core.federation.records import NodeSettings, write
+    from zk0_core.files import write_bytes
+
+    check_node_name(name)
+    where, authority, token = read_invitation(invitation)
+    address = ServerAddress.parse(where)
+    write_bytes(folder.ca, fetch_authority(address, authority))
+    join(address, folder, name, token)
+    write(folder.settings, NodeSettings(server=str(address), name=name))
+
+
+def _pairs(rename: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in rename]
+    for text, (old, _, new) in zip(rename, pairs, strict=True):
+        if not old or not new:
+            raise UsageError(f"--rename {text} is not OLD=NEW")
+    return {old: new for old, _, new in pairs}
+
+
+def _device(asked: str | None) -> str:
+    """Return the device to train on: the one asked for, or the best there is."""
+    from zk0_cli.run import check_device
+    from zk0_core.options import parse_flags
+    from zk0_core.settings import RunValues
+
+    if asked is not None:
+        parse_flags(RunValues, {"device": asked})
+        check_device(asked)
+        return asked
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _run_here(folder: NodeFolder, options: Any) -> None:
+    from loguru import logger
+
+    from zk0_core.engines.quiet import quiet_flower
+
+    quiet_flower()
+    from zk0_core.federation.node import run_node
+    from zk0_core.federation.signals import LOG_FORMAT
+
+    logger.remove()
+    logger.add(folder.logs / "node.log", format=LOG_FORMAT)
+    logger.configure(extra={"client": "node"})
+
+    def tell(line: str) -> None:
+        logger.info("{}", line)
+        click.echo(line, err=True)
+
+    # Whatever ends a node that nobody watches is in its log.
+    with logger.catch(reraise=True):
+        run_node(folder, options, tell)
+
+
+def _run_in_background(folder: NodeFolder, arguments: list[str]) -> None:
+    """Start this command again, in the foreground of nobody; return when it is connected.
+
+    Raises:
+        UsageError, Zk0Error: with what it said, if it ends.
+    """
+    folder.logs.mkdir(parents=True, exist_ok=True)
+    said = folder.logs / "start.log"
+    without = _without_join(arguments)
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zk0_cli", *without, "--foreground"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    shown, deadline = 0, time.monotonic() + FIRST_SECONDS
+    while True:
+        ended = process.poll() is not None
+        lines = said.read_text(errors="replace").splitlines()
+        for line in lines[shown:]:
+            click.echo(line, err=True)
+        shown = len(lines)
+        if ended:
+            sys.exit(process.returncode)
+        if any(" is ready for " in line for line in lines) or time.monotonic() > deadline:
+            click.echo(f"process {process.pid} goes on; zk0 client status shows what it does")
+            return
+        time.sleep(0.2)
+
+
+def _without_join(arguments: list[str]) -> list[str]:
+    """Return `arguments` without the invitation, which is used up, and the name with it."""
+    kept, skip = [], False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument in ("--join", "--node"):
+            skip = True
+        elif not argument.startswith(("--join=", "--node=")):
+            kept.append(argument)
+    return kept
+
+
+@click.command(
+    "stop", short_help="Leave the federation for now.", epilog="Example: zk0 client stop"
+)
+@federation_option
+def stop(federation: str) -> None:
+    """End the node; the server does not wait for it, and it may come back at any time."""
+    from zk0_cli.background import end
+
+    end(running(NodeFolder.of(federation)).pid, STOP_SECONDS)
+    click.echo("the node has ended")
+
+
+@click.command(
+    "status", short_help="What the node is doing.", epilog="Example: zk0 client status --json"
+)
+@federation_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(federation: str, as_json: bool) -> None:
+    """What the node is doing: run, round, loss, bytes, errors."""
+    node = running(NodeFolder.of(federation))
+    facts = attrs.asdict(node)
+    if as_json:
+        echo_json(facts)
+        return
+    for key, value in facts.items():
+        if value not in ("", None, 0):
+            click.echo(f"{key.replace('_', ' '):<12}  {value}")
+
+
+@click.command(
+    "logs", short_help="What the node and its processes said.", epilog="Example: zk0 client logs -f"
+)
+@federation_option
+@click.option(
+    "--of",
+    "process",
+    type=click.Choice(["node", "trainer", "supernode"]),
+    default="node",
+    show_default=True,
+    help="Whose log.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
+def logs(federation: str, process: str, follow: bool) -> None:
+    """What the node said, its trainer or its SuperNode."""
+    from zk0_cli.background import echo_log
+    from zk0_core.federation.node import settings_of
+
+    folder = NodeFolder.of(federation)
+    # A trainer's log has the client's name, as in a simulation.
+    stem = settings_of(folder).name if process == "trainer" else process
+    echo_log(folder.logs / f"{stem}.log", follow)
+
+
+@click.command(
+    "pause",
+    short_help="Take no work for now; all stays loaded.",
+    epilog="Example: zk0 client pause",
+)
+@federation_option
+def pause(federation: str) -> None:
+    """Take no work until zk0 client resume; a round that goes on is finished first."""
+    folder = NodeFolder.of(federation)
+    running(folder)
+    folder.paused.touch()
+    _await(folder, lambda node: node.state == "paused")
+
+
+@click.command("resume", short_help="Take work again.", epilog="Example: zk0 client resume")
+@federation_option
+def resume(federation: str) -> None:
+    """Take work again, after zk0 client pause."""
+    folder = NodeFolder.of(federation)
+    running(folder)
+    if not folder.paused.exists():
+        raise UsageError("the node is not paused")
+    folder.paused.unlink()
+    _await(folder, lambda node: node.state != "paused")
+
+
+def _await(folder: NodeFolder, reached: "Callable[[NodeStatus], bool]") -> None:
+    while not reached(node := running(folder)):
+        time.sleep(0.2)
+    click.echo(f"the node is {node.state}")
+
+
+def running(folder: NodeFolder) -> "NodeStatus":
+    """Return what the node does.
+
+    Raises:
+        UsageError: if it does not run.
+    """
+    from zk0_core.federation.node import status_of
+
+    node = status_of(folder)
+    if node is None:
+        raise UsageError(
+            f"no node of federation '{folder.path.parent.name}' runs here; zk0 client start URI"
+        )
+    return node

@@ -1,0 +1,250 @@
+"""`zk0 server`: the server of a federation, its nodes and invitations."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import attrs
+import click
+
+from zk0_cli.lazy import LazyGroup
+from zk0_cli.table import echo_json
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.folder import DEFAULT_NAME, ServerFolder
+
+COMMANDS = {
+    "start": ("zk0_cli.server:start", "Start the server, in the background."),
+    "stop": ("zk0_cli.server:stop", "End the server and every process of it."),
+    "status": ("zk0_cli.server:status", "Where it is served, who is there, what runs."),
+    "logs": ("zk0_cli.server:logs", "What the server and its processes said."),
+    "nodes": ("zk0_cli.server_nodes:nodes", "Who may take part."),
+    "invite": ("zk0_cli.server_nodes:invite", "One string that lets one node join."),
+    "install-service": (
+        "zk0_cli.services:server_service",
+        "Write a systemd unit, so that the server starts with this machine.",
+    ),
+}
+
+START_SECONDS = 120.0
+STOP_SECONDS = 15.0
+
+name_option = click.option(
+    "--name",
+    metavar="NAME",
+    default=DEFAULT_NAME,
+    show_default=True,
+    help="The federation; one machine may serve several.",
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    short_help="The server of a federation, its nodes and invitations.",
+    epilog="Example: zk0 server start --name arms --address arms.example.org",
+)
+def server() -> None:
+    """The server of a federation over a network."""
+
+
+@click.command(
+    "start",
+    short_help="Start the server, in the background.",
+    epilog="Example: zk0 server start --name arms --address arms.example.org",
+)
+@name_option
+@click.option("--host", metavar="ADDRESS", help="Listen on this address.  [default: 0.0.0.0]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port.  [default: 9443]")
+@click.option(
+    "--address",
+    "names",
+    metavar="HOST",
+    multiple=True,
+    help="Name or address by which nodes reach this machine; the first one is what they are told.",
+)
+@click.option(
+    "--cert", type=click.Path(path_type=Path), help="A certificate for what listens outside."
+)
+@click.option("--key", type=click.Path(path_type=Path), help="The key of --cert.")
+@click.option("--min-clients", type=click.IntRange(1), help="Nodes that an --auto session needs.")
+@click.option(
+    "--auto",
+    metavar="RUNFILE",
+    type=click.Path(path_type=Path),
+    help="Start a session with this run file whenever --min-clients nodes are there.",
+)
+@click.option("--foreground", is_flag=True, help="Stay in this terminal, as services do.")
+def start(
+    name: str,
+    host: str | None,
+    port: int | None,
+    names: tuple[str, ...],
+    cert: Path | None,
+    key: Path | None,
+    min_clients: int | None,
+    auto: Path | None,
+    foreground: bool,
+) -> None:
+    """Start the server of a federation; what was asked for once is kept for the next start.
+
+    The first start makes a certificate authority of its own, and keys, in one folder. Only what
+    nodes need listens outside; everything else is reachable from this machine alone.
+    """
+    from zk0_core.federation.records import ServerSettings, read, write
+    from zk0_core.federation.server import check_port, process_of, serve
+
+    folder = ServerFolder.of(name)
+    if process_of(folder) is not None:
+        raise UsageError(f"the server of '{name}' runs already; zk0 server stop --name {name}")
+    if (cert is None) != (key is None):
+        raise UsageError("--cert and --key go together; give both")
+    if auto is not None and min_clients is None:
+        raise UsageError("--auto needs --min-clients K: how many nodes a session starts with")
+    given = {"host": host, "port": port, "names": names or None, "min_clients": min_clients}
+    if cert is not None and key is not None:
+        given |= {"certificate": _file(cert, "--cert"), "key": _file(key, "--key")}
+    if auto is not None:
+        given |= {"auto": _plan(auto)}
+    before = read(folder.settings, ServerSettings) or ServerSettings()
+    changes = {field: value for field, value in given.items() if value is not None}
+    settings = attrs.evolve(before, **changes)
+    check_port(settings)
+    write(folder.settings, settings)
+    if foreground:
+        _log_here(folder)
+        serve(folder)
+        return
+    _start_in_background(folder)
+    _echo_address(folder)
+
+
+def _file(path: Path, flag: str) -> str:
+    if not path.is_file():
+        raise UsageError(f"{flag} {path} is not there; check the path")
+    return str(path.absolute())
+
+
+def _plan(run_file: Path) -> str:
+    """Return the plan of a run file, as JSON: checked now, not when the nodes are there."""
+    from zk0_core.registry import Registry
+    from zk0_core.resolve import DEFAULTS, resolve_plan
+    from zk0_core.runfile import plan_to_json, read_run_file
+    from zk0_core.settings import merged
+
+    settings = merged(DEFAULTS, read_run_file(run_file))
+    return plan_to_json(resolve_plan(settings, Registry.discover(settings.disabled)))
+
+
+def _log_here(folder: ServerFolder) -> None:
+    from loguru import logger
+
+    from zk0_core.federation.signals import LOG_FORMAT
+
+    logger.remove()
+    logger.add(folder.logs / "server.log", format=LOG_FORMAT)
+    logger.add(sys.stderr, format=LOG_FORMAT)
+
+
+def _start_in_background(folder: ServerFolder) -> None:
+    from zk0_core.federation.server import process_of
+
+    folder.logs.mkdir(parents=True, exist_ok=True)
+    with (folder.logs / "start.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zk0_core.federation.server", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while process_of(folder) is None:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.terminate()
+            said = (folder.logs / "start.log").read_text(errors="replace").strip()
+            reason = said.splitlines()[-1].removeprefix("Error: ") if said else "it said nothing"
+            raise Zk0Error(f"the server did not start: {reason}; logs are in {folder.logs}")
+        time.sleep(0.2)
+
+
+def _echo_address(folder: ServerFolder) -> None:
+    from zk0_core.federation.certificates import fingerprint
+    from zk0_core.federation.server import running
+
+    process = running(folder)
+    click.echo(f"federation  {folder.name}")
+    click.echo(f"address     {process.address}")
+    click.echo(f"authority   {fingerprint(folder.ca)}")
+    click.echo(f"process     {process.pid}, since {process.started}")
+    click.echo(f"folder      {folder.path}")
+
+
+@click.command(
+    "stop",
+    short_help="End the server and every process of it.",
+    epilog="Example: zk0 server stop --name arms",
+)
+@name_option
+def stop(name: str) -> None:
+    """End the server and every process of it; a run that goes on is taken up at the next start."""
+    from zk0_cli.background import end
+    from zk0_core.federation.server import running
+
+    folder = ServerFolder.of(name)
+    end(running(folder).pid, STOP_SECONDS)
+    click.echo(f"the server of '{name}' has ended")
+
+
+@click.command(
+    "status",
+    short_help="Where it is served, who is there, what runs.",
+    epilog="Example: zk0 server status --json",
+)
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(name: str, as_json: bool) -> None:
+    """Where the federation is served, which nodes are there, and which runs there are."""
+    from zk0_cli.federations import echo_runs, run_rows
+    from zk0_cli.server_nodes import echo_nodes, known_nodes, node_rows
+    from zk0_core.federation.certificates import fingerprint
+    from zk0_core.federation.runs import Runs
+    from zk0_core.federation.server import running
+
+    folder = ServerFolder.of(name)
+    process = running(folder)
+    nodes, runs = known_nodes(folder), list(Runs(folder).all())
+    if as_json:
+        facts = {**attrs.asdict(process), "authority": fingerprint(folder.ca)}
+        echo_json({**facts, "nodes": node_rows(nodes), "runs": run_rows(runs)})
+        return
+    _echo_address(folder)
+    click.echo()
+    echo_nodes(nodes)
+    click.echo()
+    echo_runs(runs)
+
+
+@click.command(
+    "logs",
+    short_help="What the server and its processes said.",
+    epilog="Example: zk0 server logs -f",
+)
+@name_option
+@click.option(
+    "--of",
+    "process",
+    type=click.Choice(["server", "front", "superlink", "superexec"]),
+    default="server",
+    show_default=True,
+    help="Whose log.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
+def logs(name: str, process: str, follow: bool) -> None:
+    """What the server said, or one of its processes."""
+    from zk0_cli.background import echo_log
+    from zk0_core.federation.server import settings_of
+
+    folder = ServerFolder.of(name)
+    settings_of(folder)
+    echo_log(folder.logs / f"{process}.log", follow)

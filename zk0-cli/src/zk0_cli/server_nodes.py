@@ -1,0 +1,158 @@
+"""`zk0 server nodes` and `zk0 server invite`: who may take part."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zk0_cli.lazy import LazyGroup
+from zk0_cli.server import name_option
+from zk0_cli.table import echo_json, echo_table
+from zk0_core.federation.folder import ServerFolder
+
+if TYPE_CHECKING:
+    from zk0_core.engines._flower_network import Control, KnownNode
+
+COMMANDS = {
+    "list": ("zk0_cli.server_nodes:list_", "Nodes that may take part, and whether they are there."),
+    "approve": ("zk0_cli.server_nodes:approve", "Let a node take part."),
+    "remove": ("zk0_cli.server_nodes:remove", "Let a node take part no more."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    short_help="Who may take part.",
+    epilog="Example: zk0 server nodes list",
+)
+def nodes() -> None:
+    """Who may take part in the federation."""
+
+
+@click.command(
+    "list",
+    short_help="Nodes that may take part, and whether they are there.",
+    epilog="Example: zk0 server nodes list --json",
+)
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(name: str, as_json: bool) -> None:
+    """Nodes that may take part, and whether they are there."""
+    found = known_nodes(ServerFolder.of(name))
+    if as_json:
+        echo_json(node_rows(found))
+    else:
+        echo_nodes(found)
+
+
+@click.command(
+    "approve",
+    short_help="Let a node take part.",
+    epilog="Example: zk0 server nodes approve left-desk 'ecdsa-sha2-nistp384 AAAAE2Vj...'",
+)
+@click.argument("node", metavar="NODE")
+@click.argument("key", metavar="KEY")
+@name_option
+def approve(node: str, key: str, name: str) -> None:
+    """Let NODE take part: whoever has the private half of KEY.
+
+    zk0 client enroll prints both, as this command.
+    """
+    from zk0_core.federation import enrolment
+
+    folder = ServerFolder.of(name)
+    with closing(control_of(folder)) as control:
+        enrolment.approve(control, node, key)
+    click.echo(f"{node} may take part in '{name}'")
+
+
+@click.command(
+    "remove",
+    short_help="Let a node take part no more.",
+    epilog="Example: zk0 server nodes remove left-desk",
+)
+@click.argument("node", metavar="NODE")
+@name_option
+def remove(node: str, name: str) -> None:
+    """Let NODE take part no more; one that is connected is shut out."""
+    from zk0_core.federation.enrolment import find_node
+
+    with closing(control_of(ServerFolder.of(name))) as control:
+        control.unregister(find_node(control, node).id)
+    click.echo(f"{node} takes part in '{name}' no more")
+
+
+@click.command(
+    "invite",
+    short_help="One string that lets one node join.",
+    epilog="Example: zk0 server invite --hours 24",
+)
+@name_option
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 24 * 365, min_open=True),
+    default=48.0,
+    show_default=True,
+    help="How long the invitation holds.",
+)
+def invite(name: str, hours: float) -> None:
+    """Print one string that lets one node join, once: zk0 client start URI --join STRING.
+
+    It holds the server's address, the fingerprint of its authority, and a secret; send it as you
+    would a password.
+    """
+    from zk0_core.federation import enrolment
+    from zk0_core.federation.server import running
+
+    folder = ServerFolder.of(name)
+    click.echo(enrolment.invite(folder, running(folder).address, hours))
+
+
+def control_of(folder: ServerFolder) -> "Control":
+    """Return the way to the SuperLink of a server that runs here."""
+    from zk0_core.engines.quiet import quiet_flower
+
+    quiet_flower()
+    from zk0_core.engines._flower_network import Control
+    from zk0_core.federation.server import running
+
+    return Control(running(folder).control, folder.ca)
+
+
+def known_nodes(folder: ServerFolder) -> "list[KnownNode]":
+    """Return the approved nodes."""
+    with closing(control_of(folder)) as control:
+        return control.nodes()
+
+
+def node_rows(nodes: "list[KnownNode]") -> list[dict[str, Any]]:
+    """Return what there is to say about each node, for JSON."""
+    from zk0_core.federation.certificates import key_id
+
+    return [
+        {
+            "name": node.name,
+            "id": str(node.id),
+            "online": node.online,
+            "since": node.since,
+            "seen": node.seen or None,
+            "key": key_id(node.public_key),
+        }
+        for node in nodes
+    ]
+
+
+def echo_nodes(nodes: "list[KnownNode]") -> None:
+    """Print the nodes as a table."""
+    rows = [
+        (
+            row["name"],
+            "online" if row["online"] else "away",
+            row["since"][:16],
+            (row["seen"] or "never")[:16],
+            row["key"],
+        )
+        for row in node_rows(nodes)
+    ]
+    echo_table(("node", "is", "since", "last seen", "key"), rows)

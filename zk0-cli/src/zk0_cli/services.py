@@ -1,0 +1,73 @@
+"""`install-service` of server and node: units for systemd."""
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from zk0_cli.server import name_option
+from zk0_core.errors import UsageError
+from zk0_core.federation.folder import DEFAULT_NAME, NodeFolder, ServerFolder
+
+system_option = click.option(
+    "--system", is_flag=True, help="A unit of the machine's, not of this user's; needs root."
+)
+
+
+@click.command(
+    "install-service",
+    short_help="Write a systemd unit, so that the server starts with this machine.",
+    epilog="Example: zk0 server install-service --name arms",
+)
+@name_option
+@system_option
+def server_service(name: str, system: bool) -> None:
+    """Write a systemd unit that starts the server of federation NAME as it was started last."""
+    from zk0_core.federation.server import settings_of
+
+    settings_of(ServerFolder.of(name))
+    _install(
+        f"zk0-server-{name}",
+        f"zk0, server of federation {name}",
+        ("server", "start", "--name", name, "--foreground"),
+        system,
+    )
+
+
+@click.command(
+    "install-service",
+    short_help="Write a systemd unit, so that the node starts with this machine.",
+    epilog="Example: zk0 client install-service local:/data/left-desk",
+)
+@click.argument("dataset", metavar="URI")
+@click.option(
+    "--federation", metavar="NAME", default=DEFAULT_NAME, show_default=True, help="Which one."
+)
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.  [default: the best]")
+@system_option
+def client_service(dataset: str, federation: str, device: str | None, system: bool) -> None:
+    """Write a systemd unit that trains on the dataset at URI, and tries until it is connected."""
+    from zk0_core.federation.node import settings_of
+
+    settings_of(NodeFolder.of(federation))
+    arguments = ["client", "start", dataset, "--federation", federation, "--retry", "--foreground"]
+    if device is not None:
+        arguments += ["--device", device]
+    _install(f"zk0-client-{federation}", f"zk0, node of federation {federation}", arguments, system)
+
+
+def _install(name: str, description: str, arguments: Sequence[str], system: bool) -> None:
+    from zk0_core.federation import services
+
+    text = services.unit(description, arguments, system=system, environment=os.environ)
+    try:
+        path, command = services.install(name, text, system=system)
+    except PermissionError as refused:
+        raise UsageError(
+            f"{refused.filename or services.unit_path(name, system=system)} cannot be written; "
+            "run this with sudo, or leave --system out"
+        ) from None
+    click.echo(f"wrote {path}")
+    click.echo(f"start it with: {command}")
+    if not system:
+        click.echo("for a start without anybody logged in: loginctl enable-linger")

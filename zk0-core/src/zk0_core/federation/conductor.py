@@ -1,0 +1,145 @@
+"""Takes the submitted runs one after the other: waits for nodes, starts, watches, starts again."""
+
+import time
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from zk0_core.engines._flower_network import FINISHED, STOPPED, Control, KnownNode
+from zk0_core.engines.bundle import bundle
+from zk0_core.errors import Zk0Error
+from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.records import RunEntry, ServerSettings
+from zk0_core.federation.runs import Runs
+from zk0_core.runfile import plan_from_json
+
+MAX_ATTEMPTS = 5
+"""A run that crashed so often is not started again."""
+LOOK_SECONDS = 1.0
+
+
+class Conductor:
+    """Carries out the runs of a server; `look` is called again and again."""
+
+    def __init__(self, folder: ServerFolder, control: str, settings: ServerSettings) -> None:
+        self._runs = Runs(folder)
+        self._control = Control(control, folder.ca)
+        self._settings = settings
+        self._looked = 0.0
+        self._waiting_since: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Do what is due; what goes wrong on the way is logged, and tried again."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
+            self._look()
+        except Zk0Error as problem:
+            logger.warning("{}", problem)
+
+    def _look(self) -> None:
+        waiting = [entry for entry in self._runs.all() if not entry.over]
+        for entry in waiting:
+            if self._runs.to_be_stopped(entry.name):
+                self._stop(entry)
+                return
+        if not waiting:
+            self._start_session()
+        elif waiting[0].state == "running":
+            self._watch(waiting[0])
+        else:
+            self._start_when_ready(waiting[0])
+
+    def _stop(self, entry: RunEntry) -> None:
+        if entry.flower_run:
+            self._control.stop_run(entry.flower_run)
+        self._runs.change(entry, state="stopped", reason="asked for with zk0 stop")
+        logger.info("run {} is stopped", entry.name)
+
+    def _watch(self, entry: RunEntry) -> None:
+        """See whether the run has ended, and how."""
+        state = self._control.run_state(entry.flower_run)
+        if state is not None and state.status != FINISHED:
+            return
+        outcome = self._runs.outcome(entry.name)
+        if outcome is not None:
+            ended = "failed" if outcome else "done"
+            self._runs.change(entry, state=ended, reason=outcome)
+            logger.info("run {} is {} {}", entry.name, ended, outcome)
+        elif state is not None and state.ending == STOPPED:
+            self._runs.change(entry, state="stopped", reason="stopped through Flower")
+        elif entry.attempts >= MAX_ATTEMPTS:
+            self._runs.change(
+                entry, state="failed", reason=f"crashed {entry.attempts} times; see its log"
+            )
+        else:
+            details = state.details if state else "the SuperLink does not know it"
+            logger.error("run {} crashed ({}) and goes on", entry.name, details)
+            self._start(entry)
+
+    def _start_when_ready(self, entry: RunEntry) -> None:
+        nodes = self._control.nodes()
+        missing = _missing(entry, nodes)
+        if not missing:
+            self._start(entry)
+            return
+        since = self._waiting_since.setdefault(entry.name, time.monotonic())
+        if time.monotonic() - since > entry.wait:
+            online = sum(node.online for node in nodes)
+            self._runs.change(
+                entry,
+                state="failed",
+                reason=f"{online} of {_needed(entry, nodes)} nodes were connected after "
+                f"{entry.wait:.0f} s; {missing}; start them, or ask for fewer with --min-clients",
+            )
+        elif entry.reason != missing:
+            self._runs.change(entry, reason=missing)
+
+    def _start(self, entry: RunEntry) -> None:
+        number = self._control.start_run(bundle(), entry.name)
+        self._runs.change(
+            entry, state="running", reason="", flower_run=number, attempts=entry.attempts + 1
+        )
+        logger.info("run {} is given to the SuperLink as {}", entry.name, number)
+
+    def _start_session(self) -> None:
+        """Start an automatic session when enough nodes are there, one of them since the last."""
+        if not self._settings.auto:
+            return
+        nodes = [node for node in self._control.nodes() if node.online]
+        if len(nodes) < self._settings.min_clients:
+            return
+        done = [entry for entry in self._runs.all() if entry.state == "done"]
+        last = max((entry.ended for entry in self._runs.all()), default="")
+        if last and all(_time(node.seen) <= _time(last) for node in nodes):
+            return
+        entry = self._runs.submit(
+            plan_from_json(self._settings.auto),
+            min_clients=self._settings.min_clients,
+            start_from=done[-1].folder if done else "",
+        )
+        logger.info("{} nodes are there: session {}", len(nodes), entry.name)
+
+
+def _needed(entry: RunEntry, nodes: list[KnownNode]) -> int:
+    return entry.min_clients or max(1, len(nodes))
+
+
+def _missing(entry: RunEntry, nodes: list[KnownNode]) -> str:
+    """Return whom a run waits for, in words; empty when it can start."""
+    if sum(node.online for node in nodes) >= _needed(entry, nodes):
+        return ""
+    away = [f"{node.name} ({_seen(node)})" for node in nodes if not node.online]
+    return f"missing: {', '.join(away) or 'nodes to approve, with zk0 server nodes approve'}"
+
+
+def _seen(node: KnownNode) -> str:
+    if not node.seen:
+        return "never connected"
+    return f"last seen {_time(node.seen):%Y-%m-%d %H:%M} UTC"
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

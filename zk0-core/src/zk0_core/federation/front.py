@@ -1,0 +1,270 @@
+"""What listens outside: passes nodes on to the SuperLink, and nothing else.
+
+The SuperLink's one port serves its Control API as well, which asks for no credentials; so it
+listens on the loopback address, and only the calls that a node makes get through from here. Two
+calls of our own are answered here: whether a node may come, and an invitation that is taken up.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zk0_core.engines._flower_network import (
+    FLEET,
+    MEDIA_TYPE,
+    NODE_CALLS,
+    NODE_HEADERS,
+    Control,
+)
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.folder import ServerFolder
+
+if TYPE_CHECKING:
+    import httpx
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+HELLO, JOIN, AUTHORITY = "/zk0/hello", "/zk0/join", "/zk0/authority"
+MAX_BODY = 64 * 2**20
+"""Bytes of a node's request; tensors travel in pieces of 5 MB."""
+MAX_OWN_BODY = 16 * 2**10
+"""Bytes of a request that is answered here."""
+UPSTREAM_SECONDS = 60.0
+MAX_CONNECTIONS = 1000
+CLOSE_SECONDS = 1
+
+NODE_PATHS = {FLEET + call for call in NODE_CALLS}
+
+
+class TooLarge(Exception):
+    """A request has more bytes than anything that a node sends."""
+
+
+class Front:
+    """An ASGI application; `folder` is the server's, `control` where its SuperLink listens."""
+
+    def __init__(self, folder: ServerFolder, control: str) -> None:
+        self._folder = folder
+        self._address = control
+        self._upstream: httpx.AsyncClient | None = None
+        self._control: Control | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        # The path as it came: nothing that is written in another way gets through.
+        path = scope["raw_path"].decode("latin-1")
+        headers = {name.decode("latin-1").lower(): value for name, value in scope["headers"]}
+        try:
+            if scope["method"] == "POST" and not scope["query_string"]:
+                if path in NODE_PATHS and headers.get("content-type") == MEDIA_TYPE.encode():
+                    await self._pass_on(path, headers, receive, send)
+                    return
+                if path in (HELLO, JOIN, AUTHORITY):
+                    await self._answer(path, receive, send)
+                    return
+            await respond(send, 404, b"")
+        except TooLarge:
+            await respond(send, 413, b"")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        import ssl
+
+        import httpx
+
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                self._upstream = httpx.AsyncClient(
+                    verify=ssl.create_default_context(cafile=str(self._folder.ca)),
+                    timeout=UPSTREAM_SECONDS,
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+                    trust_env=False,
+                )
+                # Now and not with the first question: its imports take seconds.
+                self._control = Control(self._address, self._folder.ca)
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                if self._upstream is not None:
+                    await self._upstream.aclose()
+                if self._control is not None:
+                    self._control.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _pass_on(
+        self, path: str, headers: dict[str, bytes], receive: Receive, send: Send
+    ) -> None:
+        """Let the SuperLink answer; while it is away, say so in a way that makes nodes retry."""
+        import httpx
+
+        assert self._upstream is not None
+        # Read as a whole: the SuperLink does the same, and its pieces are small.
+        content = await body(receive, MAX_BODY)
+        request = self._upstream.build_request(
+            "POST",
+            f"https://{self._address}{path}",
+            headers={name: headers[name] for name in NODE_HEADERS if name in headers},
+            content=content,
+        )
+        try:
+            answer = await self._upstream.send(request, stream=True)
+        except httpx.TransportError:
+            await respond(send, 503, b"")
+            return
+        async with closing(answer):
+            kept = [
+                (name.encode(), value.encode("latin-1"))
+                for name, value in answer.headers.items()
+                if name in ("content-type", "content-length", "content-encoding")
+            ]
+            await send(
+                {"type": "http.response.start", "status": answer.status_code, "headers": kept}
+            )
+            async for chunk in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, path: str, receive: Receive, send: Send) -> None:
+        try:
+            asked = json.loads(await body(receive, MAX_OWN_BODY) or b"{}")
+            if not isinstance(asked, dict):
+                raise ValueError("no table")
+            work = {HELLO: self._hello, JOIN: self._join, AUTHORITY: self._authority}[path]
+            answer: dict[str, Any] = await asyncio.to_thread(work, asked)
+        except (ValueError, KeyError, TypeError) as problem:
+            await respond(send, 400, _json({"error": f"malformed request: {problem!r}"}))
+            return
+        except UsageError as problem:
+            await respond(send, 403, _json({"error": str(problem)}))
+            return
+        except Zk0Error:
+            # What went wrong here is for our log, not for whoever asked.
+            await respond(send, 503, _json({"error": "the server is starting; try again"}))
+            return
+        await respond(send, 200, _json(answer))
+
+    def _authority(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return the authority's certificate, for who can tell it by its fingerprint."""
+        return {"certificate": self._folder.ca.read_text()}
+
+    def _hello(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Tell a node what it needs to know before it connects."""
+        from zk0_core.wire.orders import WIRE_VERSION
+
+        assert self._control is not None
+        public_key = str(asked["public_key"]).encode()
+        known = [node for node in self._control.nodes() if node.public_key == public_key]
+        return {
+            "federation": self._folder.name,
+            "wire": WIRE_VERSION,
+            "time": time.time(),
+            "name": known[0].name if known else None,
+            "online": bool(known) and known[0].online,
+        }
+
+    def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Let a node in that has an invitation."""
+        from zk0_core.federation.enrolment import take_up
+
+        assert self._control is not None
+        take_up(
+            self._folder,
+            self._control,
+            token=str(asked["token"]),
+            name=str(asked["name"]),
+            public_key=str(asked["public_key"]),
+        )
+        return {"name": str(asked["name"])}
+
+
+@asynccontextmanager
+async def closing(answer: "httpx.Response") -> AsyncIterator[None]:
+    """Close `answer` at the end, whatever happens."""
+    try:
+        yield
+    finally:
+        await answer.aclose()
+
+
+async def body(receive: Receive, limit: int) -> bytes:
+    """Return the request's body.
+
+    Raises:
+        TooLarge: if it has more than `limit` bytes.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return b""
+        parts.append(event.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise TooLarge
+        if not event.get("more_body", False):
+            return b"".join(parts)
+
+
+async def respond(send: Send, status: int, content: bytes) -> None:
+    """Send a short answer."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode()
+
+
+def serve(folder: ServerFolder, control: str, host: str, port: int, pair: tuple[str, str]) -> None:
+    """Listen on `host` and `port` until told to end.
+
+    Args:
+        folder: The server's folder.
+        control: Where the SuperLink listens.
+        host: Address to listen on.
+        port: Port to listen on.
+        pair: Files of the certificate and of its key.
+    """
+    import uvicorn
+
+    uvicorn.run(
+        Front(folder, control),
+        host=host,
+        port=port,
+        ssl_certfile=pair[0],
+        ssl_keyfile=pair[1],
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=CLOSE_SECONDS,
+        http="h11",
+        ws="none",
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Serve; the arguments are those of `serve`, as texts."""
+    folder, control, host, port, certificate, key = arguments
+    serve(ServerFolder(Path(folder)), control, host, int(port), (certificate, key))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

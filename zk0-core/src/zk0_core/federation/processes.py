@@ -1,0 +1,149 @@
+"""Child processes that are started, watched, started again, and ended with their parent."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+from loguru import logger
+
+END_SECONDS = 4.0
+"""What a child gets to end by itself before it is killed."""
+STEADY_SECONDS = 60.0
+"""A child that ran so long starts again at once, and its next wait is short again."""
+LONGEST_WAIT = 30.0
+
+
+@attrs.define
+class Child:
+    """One program beside us."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+    _started: float = 0.0
+    _wait: float = 0.5
+    _not_before: float = 0.0
+
+    def start(self) -> None:
+        """Start it; what it prints goes to its log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "zk0_core.federation.child",
+                    str(os.getpid()),
+                    *self.command,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **quiet_environment(), **self.environment},
+                # Ctrl-C reaches the parent, which ends its children in order.
+                start_new_session=True,
+            )
+        self.starts += 1
+        self._started = time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def revive(self) -> bool:
+        """Start it again if it has ended and has waited long enough; return whether it had ended.
+
+        It waits longer from time to time while it does not stay up.
+        """
+        if self.alive:
+            return False
+        now = time.monotonic()
+        ended = self.process is not None
+        if ended and self._not_before < self._started:
+            assert self.process is not None
+            if now - self._started > STEADY_SECONDS:
+                self._wait = 0.5
+            self._not_before = now + self._wait
+            logger.error(
+                "{} ended ({}); it starts again in {:.1f} s, its log is {}",
+                self.name,
+                ending(self.process.returncode),
+                self._wait,
+                self.log,
+            )
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+            return True
+        if now >= self._not_before:
+            self.start()
+        return False
+
+    def stop(self) -> None:
+        """End it: politely first. It may be started again at once."""
+        process, self.process = self.process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.warning("{} did not end in {} s and is killed", self.name, END_SECONDS)
+            process.kill()
+            process.wait()
+
+
+def stop_all(children: Sequence[Child]) -> None:
+    """End all `children`, at the same time."""
+    for child in children:
+        if child.process is not None and child.alive:
+            child.process.terminate()
+    for child in children:
+        child.stop()
+
+
+def ending(status: int) -> str:
+    """Return how a process ended, in words: "killed by signal 9", "exit status 1"."""
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def quiet_environment() -> dict[str, str]:
+    """Return the environment that keeps Flower from phoning home and from installing anything."""
+    return {
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    }
+
+
+def program(name: str) -> str:
+    """Return the path of a command that is installed beside this Python."""
+    return str(Path(sys.executable).parent / name)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process `pid`."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses now."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

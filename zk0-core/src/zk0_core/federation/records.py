@@ -1,0 +1,131 @@
+"""What is written down about servers, nodes and runs of a federation, one JSON file each."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+
+from zk0_core.errors import Zk0Error
+from zk0_core.files import write_json
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+@attrs.frozen(kw_only=True)
+class ServerSettings:
+    """What `zk0 server start` was asked for."""
+
+    host: str = "0.0.0.0"
+    port: int = 9443
+    names: tuple[str, ...] = ()
+    """Names and addresses by which nodes reach the server, beside this host's own."""
+    certificate: str = ""
+    """A certificate of somebody else's authority, for what listens outside; empty for our own."""
+    key: str = ""
+    """The key of `certificate`."""
+    min_clients: int = 1
+    """Nodes that an automatic session needs."""
+    auto: str = ""
+    """A run file to start sessions with, as a resolved plan in JSON; empty for none."""
+
+
+@attrs.frozen(kw_only=True)
+class ServerProcess:
+    """A server that runs."""
+
+    pid: int
+    started: str
+    """When, ISO 8601."""
+    address: str
+    """Where nodes reach it."""
+    control: str
+    """Where the SuperLink listens, for this machine alone."""
+
+
+@attrs.frozen(kw_only=True)
+class NodeSettings:
+    """Where a node belongs."""
+
+    server: str
+    """HOST:PORT."""
+    name: str
+
+
+@attrs.define(kw_only=True)
+class NodeStatus:
+    """What a node is doing."""
+
+    pid: int
+    name: str
+    server: str
+    dataset: str
+    started: str
+    state: str = "starting"
+    """starting, waiting, training, paused, trying again, stopping."""
+    run: str = ""
+    round: int = 0
+    rounds_done: int = 0
+    loss: float | None = None
+    bytes_down: int = 0
+    bytes_up: int = 0
+    supernode: int = 0
+    """Process ids."""
+    trainer: int = 0
+    errors: int = 0
+    last_error: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RunEntry:
+    """A run of a federation, from its submission on."""
+
+    name: str
+    submitted: str
+    folder: str
+    """Where its output goes."""
+    state: str = "queued"
+    """queued, running, done, failed or stopped."""
+    reason: str = ""
+    """What it waits for, or why it ended."""
+    flower_run: int = 0
+    attempts: int = 0
+    """How often it was given to the SuperLink: more than once after a crash."""
+    min_clients: int = 0
+    """Nodes that it needs to start; 0 for all that are approved."""
+    wait: float = 60.0
+    """Seconds that it waits for them."""
+    round_seconds: float = 0.0
+    """Seconds that a round gets; 0 for as long as it takes."""
+    start_from: str = ""
+    """Output folder of the run whose model it starts from; empty for the policy's own start."""
+    ended: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state in ("done", "failed", "stopped")
+
+
+def write(path: Path, record: Any) -> None:
+    """Write `record` to `path`, whole or not at all."""
+    write_json(path, _converter.unstructure(record))
+
+
+def read[Record](path: Path, kind: type[Record]) -> Record | None:
+    """Return the record in `path`; None if there is no such file.
+
+    Raises:
+        Zk0Error: if the file holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        return _converter.structure(json.loads(text), kind)
+    except (ValueError, TypeError, cattrs.BaseValidationError) as problem:
+        raise Zk0Error(
+            f"{path} is no {kind.__name__}: {problem}; move it away, and ask again"
+        ) from problem

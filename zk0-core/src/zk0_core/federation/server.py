@@ -1,0 +1,201 @@
+"""The server of a federation: SuperLink, SuperExec and front, and the runs that are submitted."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from loguru import logger
+
+from zk0_core.engines.bundle import FOLDER_VARIABLE
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.certificates import (
+    ensure_authority,
+    ensure_server_certificate,
+    write_private,
+)
+from zk0_core.federation.conductor import Conductor
+from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.processes import Child, free_port, program, stop_all
+from zk0_core.federation.records import ServerProcess, ServerSettings, read, write
+from zk0_core.federation.runs import now
+from zk0_core.federation.signals import LOG_FORMAT, ended_by_signal, only_one
+
+LOOK_SECONDS = 0.3
+START_SECONDS = 90.0
+"""What the SuperLink gets to come up the first time."""
+LOOPBACK = "127.0.0.1"
+
+
+def settings_of(folder: ServerFolder) -> ServerSettings:
+    """Return what the server was asked for.
+
+    Raises:
+        UsageError: if it was never started.
+    """
+    settings = read(folder.settings, ServerSettings)
+    if settings is None:
+        raise UsageError(
+            f"federation '{folder.name}' has no server here; zk0 server start makes one"
+        )
+    return settings
+
+
+def process_of(folder: ServerFolder) -> ServerProcess | None:
+    """Return the server that runs in `folder`; None if none does."""
+    from zk0_core.federation.processes import is_running
+
+    process = read(folder.process, ServerProcess)
+    return process if process is not None and is_running(process.pid) else None
+
+
+def running(folder: ServerFolder) -> ServerProcess:
+    """Return the server that runs in `folder`.
+
+    Raises:
+        UsageError: if none does.
+    """
+    process = process_of(folder)
+    if process is None:
+        raise UsageError(
+            f"the server of federation '{folder.name}' does not run here; zk0 server start "
+            f"--name {folder.name}"
+        )
+    return process
+
+
+def public_address(settings: ServerSettings) -> str:
+    """Return HOST:PORT as nodes are told it."""
+    host = settings.host
+    if host in ("0.0.0.0", "::"):
+        host = settings.names[0] if settings.names else socket.gethostname()
+    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+
+
+def check_port(settings: ServerSettings) -> None:
+    """Raise UsageError if the port cannot be listened on."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As the front does it: a port whose last user has just left is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as problem:
+            raise UsageError(
+                f"cannot listen on {settings.host}:{settings.port}: {problem.strerror}; choose "
+                "another with --host and --port, or stop what uses it"
+            ) from None
+
+
+def serve(folder: ServerFolder) -> None:
+    """Run the server of `folder` until it is told to end.
+
+    Raises:
+        UsageError: if it runs already, or its port is taken.
+        Zk0Error: if the SuperLink does not come up.
+    """
+    settings = settings_of(folder)
+    busy = f"the server of '{folder.name}' runs already; zk0 server status --name {folder.name}"
+    with only_one(folder.lock, busy), ended_by_signal() as ended:
+        check_port(settings)
+        control = f"{LOOPBACK}:{free_port()}"
+        children = _children(folder, settings, control)
+        try:
+            for child in children:
+                child.start()
+            superlink, _, front = children
+            host = LOOPBACK if settings.host in ("0.0.0.0", "::") else settings.host
+            _await_listening(superlink, control, ended)
+            _await_listening(front, f"{host}:{settings.port}", ended)
+            address = public_address(settings)
+            write(
+                folder.process,
+                ServerProcess(pid=os.getpid(), started=now(), address=address, control=control),
+            )
+            logger.info("federation '{}' is served at {}", folder.name, address)
+            conductor = Conductor(folder, control, settings)
+            while not ended:
+                for child in children:
+                    child.revive()
+                conductor.look()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            folder.process.unlink(missing_ok=True)
+            stop_all(children)
+            logger.info("ended")
+
+
+def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> list[Child]:
+    """Return the processes of a server, SuperLink first; keys are made where they are missing."""
+    ensure_authority(folder.certificates)
+    names = dict.fromkeys((LOOPBACK, "localhost", "::1", socket.gethostname(), *settings.names))
+    if settings.host not in ("0.0.0.0", "::"):
+        names[settings.host] = None
+    certificate = str(ensure_server_certificate(folder.certificates, list(names)))
+    key = str(folder.certificates / "server.key")
+    if not folder.secret.is_file():
+        write_private(folder.secret, os.urandom(32).hex().encode())
+    environment = {
+        "FLWR_HOME": str(folder.path / "flower"),
+        FOLDER_VARIABLE: str(folder.path),
+        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",
+    }
+    host, _, port = control.rpartition(":")
+    secret = ("--superexec-auth-secret-file", str(folder.secret))
+    superlink = (
+        *(program("flower-superlink"), "--host", host, "--port", port),
+        *("--isolation", "process", *secret, "--disable-runtime-dependency-installation"),
+        *("--ssl-ca-certfile", str(folder.ca), "--ssl-certfile", certificate),
+        *("--ssl-keyfile", key, "--enable-supernode-auth"),
+        *("--database", str(folder.database)),
+    )
+    superexec = (
+        *(program("flower-superexec"), "--runtime-api-address", control),
+        *("--root-certificates", str(folder.ca), *secret),
+    )
+    front = (
+        *(sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control),
+        *(settings.host, str(settings.port)),
+        *(settings.certificate or certificate, settings.key or key),
+    )
+    commands = {"superlink": superlink, "superexec": superexec, "front": front}
+    return [
+        Child(name, command, folder.logs / f"{name}.log", environment)
+        for name, command in commands.items()
+    ]
+
+
+def _await_listening(child: Child, address: str, ended: list[int]) -> None:
+    """Return when `child` listens at `address`.
+
+    Raises:
+        Zk0Error: if it ends, or does not listen in time.
+    """
+    host, _, port = address.rpartition(":")
+    deadline = time.monotonic() + START_SECONDS
+    while not ended:
+        if not child.alive or time.monotonic() > deadline:
+            raise Zk0Error(f"the {child.name} did not start; its log says why: {child.log}")
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the folder `arguments[0]`, with a log beside it."""
+    folder = ServerFolder(Path(arguments[0]))
+    logger.remove()
+    logger.add(folder.logs / "server.log", format=LOG_FORMAT)
+    try:
+        serve(folder)
+    except Zk0Error as problem:
+        logger.error("{}", problem)
+        print(f"Error: {problem}", file=sys.stderr, flush=True)
+        sys.exit(problem.exit_code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,208 @@
+"""The process of a node that keeps policy, data and caches loaded and trains with them."""
+
+import hashlib
+import multiprocessing
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.plan import ClientPlan
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from flwr.app import Context, Message
+
+
+@attrs.frozen(kw_only=True)
+class TrainerSettings:
+    """What a trainer is and trains on; all of it is the node operator's."""
+
+    name: str
+    dataset: str
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    device: str = "cpu"
+    state: Path
+    """Where the client's states go, one folder a run."""
+    logs: Path
+
+
+@attrs.frozen
+class Failure:
+    """What a trainer could not do."""
+
+    reason: str
+    usage: bool
+
+
+@attrs.frozen
+class Done:
+    """An answer to a message, and figures for the node's status."""
+
+    reply: "Message"
+    seconds: float
+
+
+class Trainer:
+    """A trainer process; one thing at a time is asked of it."""
+
+    def __init__(self, settings: TrainerSettings) -> None:
+        self._settings = settings
+        self._start()
+
+    def _start(self) -> None:
+        # Spawned, not forked: a fork would share connections, and locks that threads hold.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(self._settings, theirs), name="zk0-trainer", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self.busy = False
+        self.ready = False
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def died(self) -> str:
+        """How the process ended, in words; empty while it lives."""
+        from zk0_core.federation.processes import ending
+
+        status = self._process.exitcode
+        if status is None:
+            return ""
+        hint = "; was memory short?" if status == -signal.SIGKILL else ""
+        return ending(status) + hint
+
+    def ask(self, run: str, message: "Message", context: "Context") -> None:
+        """Hand over a message of `run`."""
+        self._pipe.send((run, message, context))
+        self.busy = True
+
+    def answer(self, seconds: float) -> Done | Failure | None:
+        """Return an answer if one comes within `seconds`; None if not, or if the process died.
+
+        The first answer, to no question, says whether the dataset can be used.
+        """
+        try:
+            if not self._pipe.poll(seconds):
+                return None
+            answer: Done | Failure | bool = self._pipe.recv()
+        except (EOFError, OSError):
+            return None
+        self.busy = False
+        if answer is True:
+            self.ready = True
+            return None
+        assert not isinstance(answer, bool)
+        return answer
+
+    def restart(self) -> None:
+        """End the process, at once and whatever it is at, and start another."""
+        self.stop()
+        self._start()
+
+    def stop(self) -> None:
+        """End the process at once: files are whole or not there."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
+    from loguru import logger
+
+    from zk0_core.engines.orphans import end_with_parent
+    from zk0_core.engines.quiet import quiet_flower
+
+    end_with_parent()
+    quiet_flower()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from zk0_core.logs import log_clients
+
+    log_clients(settings.logs)
+    with logger.contextualize(client=settings.name):
+        try:
+            started = time.perf_counter()
+            open_own(settings)
+            logger.info("dataset opened in {:.1f} s", time.perf_counter() - started)
+        except Zk0Error as problem:
+            pipe.send(Failure(str(problem), isinstance(problem, UsageError)))
+            return
+        pipe.send(True)
+        work = _Work(settings)
+        while True:
+            try:
+                run, message, context = pipe.recv()
+            except EOFError:
+                return
+            pipe.send(work.carry_out(run, message, context))
+
+
+def open_own(settings: TrainerSettings) -> None:
+    """Make ready and open the node's own dataset, so that what is wrong is told at the start.
+
+    Raises:
+        Zk0Error: if it cannot be used.
+    """
+    from zk0_core.addresses import split_joined
+    from zk0_core.parts import loader_for, open_dataset
+
+    for uri in split_joined(settings.dataset):
+        loader_for(uri).prepare([uri], 1, None)
+    open_dataset(settings.dataset, settings.rename)
+
+
+class _Work:
+    """The ClientApp of a run, and what it keeps loaded."""
+
+    def __init__(self, settings: TrainerSettings) -> None:
+        self._settings = settings
+        self._run: str | None = None
+        self._app: Any = None
+
+    def carry_out(self, run: str, message: "Message", context: "Context") -> Done:
+        from flwr.app import Error, Message
+        from loguru import logger
+
+        from zk0_core.engines._flower import become_task
+        from zk0_core.engines.local import CLIENT_FAILED
+
+        started = time.perf_counter()
+        become_task(context.node_id, context.run_id)
+        context.node_config = {"partition-id": 0}
+        try:
+            reply = self._app_of(run)(message=message, context=context)
+        except Exception as problem:  # whatever a plugin raises is the server's to know
+            logger.opt(exception=problem).error("client app failed")
+            reason = f"{type(problem).__name__}: {problem}"
+            reply = Message(Error(CLIENT_FAILED, reason), reply_to=message)
+        return Done(reply, time.perf_counter() - started)
+
+    def _app_of(self, run: str) -> Any:
+        """Return the app for `run`; what was loaded for another one is let go."""
+        from zk0_core.engines.apps import client_app, forget_sessions
+        from zk0_core.federation.acceptance import accepted
+
+        if self._run != run:
+            forget_sessions()
+            settings = self._settings
+            # The server names the run; on this disk it is a hash, whatever it says.
+            folder = settings.state / hashlib.sha256(run.encode()).hexdigest()[:16]
+            self._app = client_app(
+                [ClientPlan(settings.name, settings.dataset, settings.rename)],
+                folder,
+                accept=lambda recipe: accepted(recipe, settings.device),
+            )
+            self._run = run
+        return self._app
