@@ -52,9 +52,9 @@ layers: setup ## import-linter: who may import whom
 
 check: lint types layers test long ## everything that must pass before a change goes in
 
-bench: setup ## measure the server's memory with few and with many clients
-	@echo "bench: python benchmarks/memory.py"
-	@$(BIN)/python benchmarks/memory.py
+bench: setup ## measure training, rounds, bytes and memory on a machine that does nothing else
+	@echo "bench: python benchmarks/run.py"
+	@$(BIN)/python benchmarks/run.py
 
 clean: ## remove the environment and what tools cached; recordings and outputs stay
 	@echo "clean: .venv .tools and the caches of pytest, ruff, mypy, import-linter, hypothesis"

@@ -58,7 +58,7 @@ class TinySmolVLAFamily:
 
         from zk0_core.lerobot.policies import LeRobotPolicy
 
-        inputs, outputs = _features(schema)
+        inputs, outputs = policy_features(schema)
         config = SmolVLAConfig(
             input_features=inputs,
             output_features=outputs,
@@ -118,7 +118,7 @@ class LeRobotFamily:
         config = self._config()
         config.device = "cpu"
         self._choose_cameras(config)
-        _, config.output_features = _features(schema)
+        _, config.output_features = policy_features(schema)
         vlm = Path(self._path) / VLM
         if vlm.is_dir():
             # The path inside the configuration is that of where it was saved.
@@ -196,7 +196,7 @@ class LeRobotFamily:
         }
 
 
-def _features(schema: "DatasetSchema") -> tuple[dict[str, Any], dict[str, Any]]:
+def policy_features(schema: "DatasetSchema") -> tuple[dict[str, Any], dict[str, Any]]:
     """Return LeRobot's input and output features for `schema`, cameras in order of name."""
     from lerobot.configs import FeatureType, PolicyFeature
 

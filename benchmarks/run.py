@@ -1,0 +1,212 @@
+"""Every ratio side by side, in one run on one machine: python benchmarks/run.py.
+
+Each measure has a process of its own. The results go to benchmarks/latest.json, with the commit,
+the processor and the date. Other work on the machine makes them meaningless, so that its load is
+printed first. `python benchmarks/memory.py` measures more strategies' memory.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+HERE = Path(__file__).resolve().parent
+DEFAULT_STEPS = 1500
+"""Steps of each client in the embedded default: 150 rounds of 10."""
+
+
+@attrs.frozen(kw_only=True)
+class Measure:
+    """One figure."""
+
+    value: float
+    """What is to be large or small: a ratio, a share, a number of MB."""
+    ours: float
+    theirs: float | None
+    """What it is compared with; None for a figure by itself."""
+    samples: int
+    facts: dict[str, float] = attrs.field(factory=dict)
+    """What else was seen."""
+
+
+def train_step_vs_lerobot_tiny(short: bool) -> Measure:
+    """How many times faster than LeRobot's loop, tiny SmolVLA, batch 32, the default's length."""
+    import models
+    import training
+
+    uri = f"sim:lift?region=left&episodes={3 if short else 50}"
+    steps, compared = (20, 6) if short else (200, 40)
+    seen = training.compare(models.tiny(uri), uri, 32, steps, compared)
+    return _compared(seen, DEFAULT_STEPS, compared)
+
+
+def train_step_vs_lerobot_real(short: bool) -> Measure:
+    """How many times faster a step is than LeRobot's, SmolVLA's real size, batch 4."""
+    import models
+    import training
+
+    uri = f"sim:lift?region=left&episodes={1 if short else 5}"
+    steps, compared = (3, 3) if short else (20, 6)
+    seen = training.compare(models.real(uri), uri, 4, steps, compared)
+    measure = _compared(seen, DEFAULT_STEPS, compared)
+    return attrs.evolve(measure, value=seen.lerobot_step / seen.step)
+
+
+def _compared(seen: Any, steps: int, samples: int) -> Measure:
+    return Measure(
+        value=seen.ratio(steps),
+        ours=seen.step,
+        theirs=seen.lerobot_step,
+        samples=samples,
+        facts={
+            "cache_seconds": seen.cache_seconds,
+            "cache_mb": seen.cache_bytes / 1e6,
+            "cache_mb_a_frame": seen.cache_bytes / 1e6 / seen.frames,
+            "pays_after_epochs": seen.pays_after,
+            "loss_difference": seen.loss_difference,
+            "steps": steps,
+        },
+    )
+
+
+def data_wait_share(short: bool) -> Measure:
+    """Which share of its round a client waits for data, the worst of all."""
+    seen = _rounds(short)
+    worst = max(seen.waiting)
+    return Measure(value=worst, ours=worst, theirs=None, samples=len(seen.waiting))
+
+
+def round_over_training(short: bool) -> Measure:
+    """A round's wall time over the busiest worker's training, 4 clients."""
+    import statistics
+
+    seen = _rounds(short)
+    return Measure(
+        value=seen.over_training,
+        ours=statistics.median(seen.wall),
+        theirs=statistics.median(seen.training),
+        samples=len(seen.wall),
+        facts={"client_up_mb": seen.bytes_up / 1e6, "client_down_mb": seen.bytes_down / 1e6},
+    )
+
+
+def _rounds(short: bool) -> Any:
+    import rounds
+
+    return rounds.measure(3, 5, 3) if short else rounds.measure(12, 100, 50)
+
+
+def bytes_up_mb_real_int8(short: bool) -> Measure:
+    """MB that a client sends in a round with int8, SmolVLA's real size; beside float32."""
+    import models
+
+    from zk0_core.plan import PluginChoice
+    from zk0_core.server.budget import round_budget
+    from zk0_core.testing import examples
+
+    policy = models.real("sim:lift?region=left&episodes=1")
+    budgets = {
+        name: round_budget(policy, examples.plan(codec=PluginChoice("codec", name)), 4)
+        for name in ("int8", "float32", "bfloat16", "topk")
+    }
+    up = {name: budget.up / 1e6 for name, budget in budgets.items()}
+    return Measure(
+        value=up["int8"],
+        ours=up["int8"],
+        theirs=up["float32"],
+        samples=1,
+        facts={
+            "bfloat16_up_mb": up["bfloat16"],
+            "topk_up_mb": up["topk"],
+            "int8_down_mb": budgets["int8"].down / 1e6,
+        },
+    )
+
+
+def server_peak_64_over_4(short: bool) -> Measure:
+    """The server's peak memory with 64 clients over that with 4; 25 million parameters, fedavg."""
+    import memory
+
+    few, many = (memory.in_own_process("fedavg", clients) for clients in (4, 8 if short else 64))
+    return Measure(value=many / few, ours=many, theirs=few, samples=1)
+
+
+MEASURES: tuple[Callable[[bool], Measure], ...] = (
+    train_step_vs_lerobot_tiny,
+    train_step_vs_lerobot_real,
+    data_wait_share,
+    round_over_training,
+    bytes_up_mb_real_int8,
+    server_peak_64_over_4,
+)
+
+
+def main() -> None:
+    """Print a line for each measure, and write latest.json when all are taken at full length."""
+    by_name = {measure.__name__: measure for measure in MEASURES}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", choices=by_name, help="which to take")
+    parser.add_argument("--short", action="store_true", help="see that they run; says nothing else")
+    parser.add_argument("--one", choices=by_name, help="take one in this process, print JSON")
+    arguments = parser.parse_args()
+    if arguments.one:
+        warnings.simplefilter("ignore")
+        print(json.dumps(attrs.asdict(by_name[arguments.one](arguments.short))))
+        return
+    print(f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    taken = {}
+    for name in arguments.only or by_name:
+        taken[name] = in_own_process(name, arguments.short)
+        print(line(name, taken[name], by_name[name].__doc__ or ""), flush=True)
+    if not arguments.short and not arguments.only:
+        write(taken)
+
+
+def in_own_process(name: str, short: bool) -> dict[str, Any]:
+    """Return the measure `name`, taken by a new process."""
+    command = [sys.executable, __file__, "--one", name, *(["--short"] if short else [])]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{name} failed:\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def line(name: str, measure: dict[str, Any], meaning: str) -> str:
+    """Return what people are told of a measure."""
+    facts = "".join(f"\n    {fact} {value:.4g}" for fact, value in measure["facts"].items())
+    theirs = "" if measure["theirs"] is None else f" against {measure['theirs']:.4g}"
+    return f"{name} {measure['value']:.4g}  ({measure['ours']:.4g}{theirs})  {meaning}{facts}"
+
+
+def write(taken: dict[str, Any]) -> None:
+    """Write latest.json."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+    facts = {"commit": commit, "processor": processor(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    (HERE / "latest.json").write_text(json.dumps({**facts, **taken}, indent=2) + "\n")
+    print(f"written: {HERE / 'latest.json'}")
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for entry in info.read_text().splitlines():
+            if entry.startswith("model name"):
+                return entry.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Local training with caches against LeRobot's own training loop, on the same batches and noise.
+
+Both start from the same weights, see the same frames in the same order and draw the same noise and
+times, so that their losses can be compared. The time for building the cache counts.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+SEED = 0
+LR = 1e-3
+WARM = 2
+"""Steps that are not timed: processes start, kernels are chosen."""
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """Seconds of both loops, and how far their losses are apart."""
+
+    cache_seconds: float
+    cache_bytes: int
+    step: float
+    """Seconds of one step from the cache."""
+    lerobot_step: float
+    loss_difference: float
+    """Relative difference of the mean loss over the steps that both took."""
+    frames: int
+    batch_size: int
+
+    def ratio(self, steps: int) -> float:
+        """Return how many times faster `steps` steps are, the cache's building included."""
+        return self.lerobot_step * steps / (self.cache_seconds + self.step * steps)
+
+    @property
+    def pays_after(self) -> float:
+        """Passes over the data after which the cache has paid for itself."""
+        steps = self.cache_seconds / max(self.lerobot_step - self.step, 1e-9)
+        return steps * self.batch_size / self.frames
+
+
+def compare(policy: Any, uri: str, batch_size: int, steps: int, compared: int) -> Comparison:
+    """Train `policy` both ways on the simulated recording `uri`.
+
+    Args:
+        policy: A `LeRobotPolicy` with SmolVLA in it; it is changed.
+        uri: A sim: address.
+        batch_size: Frames in a step.
+        steps: Steps from the cache.
+        compared: Steps with LeRobot's loop, the first of them not timed.
+    """
+    from zk0_core.parts import open_dataset
+    from zk0_core.sim.record import recorded
+    from zk0_core.sim.spec import SimSpec
+
+    dataset = open_dataset(uri)
+    (folder,) = recorded([SimSpec.parse(uri)], 1)
+    start = policy.params()
+    with tempfile.TemporaryDirectory(prefix="zk0-bench-") as cache, environment(ZK0_CACHE=cache):
+        began = time.perf_counter()
+        source = policy.source(dataset, [episode.index for episode in dataset.episodes])
+        cache_seconds = time.perf_counter() - began
+        cache_bytes = sum(path.stat().st_size for path in Path(cache).rglob("*") if path.is_file())
+        first = ours(policy, source, batch_size, compared)
+        timed = ours(policy, source, batch_size, steps)
+    policy.load_params(start)
+    lerobot_step, loss = theirs(policy, folder, len(source), batch_size, compared)
+    return Comparison(
+        cache_seconds=cache_seconds,
+        cache_bytes=cache_bytes,
+        step=(timed.seconds_data + timed.seconds_compute) / steps,
+        lerobot_step=lerobot_step,
+        loss_difference=abs(first.policy_loss - loss) / loss,
+        frames=len(source),
+        batch_size=batch_size,
+    )
+
+
+def ours(policy: Any, source: Any, batch_size: int, steps: int) -> Any:
+    """Take `steps` steps as a client does; return the outcome."""
+    import torch
+
+    from zk0_core.client.optimizer import adamw
+    from zk0_core.client.trainer import shuffled_batches, train_locally
+    from zk0_core.plan import PluginChoice
+    from zk0_core.span import Span
+    from zk0_core.testing.loopback import round_order
+
+    order = attrs.evolve(
+        round_order(PluginChoice("strategy", "fedavg")), local_steps=steps, lr=Span.constant(LR)
+    )
+    return train_locally(
+        policy,
+        source,
+        None,
+        adamw(policy.trainable()),
+        order,
+        shuffled_batches(len(source), batch_size, SEED),
+        torch.Generator().manual_seed(SEED),
+    )
+
+
+def theirs(
+    policy: Any, folder: Path, frames: int, batch_size: int, steps: int
+) -> tuple[float, float]:
+    """Take `steps` steps with LeRobot's data loader and `update_policy`.
+
+    Returns:
+        Seconds of a step, without the first ones, and the mean loss of all.
+    """
+    import itertools
+
+    import torch
+    from accelerate import Accelerator
+    from lerobot.datasets.factory import resolve_delta_timestamps
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset, LeRobotDatasetMetadata
+    from lerobot.scripts.lerobot_train import update_policy
+    from lerobot.utils.logging_utils import AverageMeter, MetricsTracker
+
+    from zk0_core.client.trainer import MAX_GRAD_NORM, shuffled_batches
+    from zk0_core.lerobot.flow import flow_noise, flow_times
+
+    config = policy.module.config
+    meta = LeRobotDatasetMetadata("local/bench", root=folder)
+    dataset = LeRobotDataset(
+        "local/bench",
+        root=folder,
+        delta_timestamps=resolve_delta_timestamps(config, meta),
+        video_backend="pyav",
+    )
+    loader = torch.utils.data.DataLoader(
+        dataset,
+        batch_sampler=list(itertools.islice(shuffled_batches(frames, batch_size, SEED), steps)),
+        num_workers=min(4, os.cpu_count() or 1),  # LeRobot's default is 4
+    )
+    # The same noise and times as ours, in the order in which SmolVLA draws them.
+    draws = torch.Generator().manual_seed(SEED)
+    policy.module.model.sample_noise = lambda shape, device: flow_noise(config, shape[0], draws)
+    policy.module.model.sample_time = lambda count, device: flow_times(count, draws)
+    optimizer = config.get_optimizer_preset().build(policy.module.get_optim_params())
+    for group in optimizer.param_groups:
+        group["lr"] = LR
+    names = ("loss", "grad_norm", "lr", "update_s")
+    metrics = MetricsTracker(
+        batch_size,
+        frames,
+        meta.total_episodes,
+        {name: AverageMeter(name, ":.3f") for name in names},
+    )
+    accelerator = Accelerator(cpu=True)
+    losses, ends = [], []
+    for batch in loader:
+        _, shown = update_policy(
+            metrics, policy.module, policy._pre(batch), optimizer, MAX_GRAD_NORM, accelerator
+        )
+        losses.append(shown["loss"])
+        ends.append(time.perf_counter())
+    return (ends[-1] - ends[WARM - 1]) / (steps - WARM), sum(losses) / len(losses)
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
