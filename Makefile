@@ -28,9 +28,9 @@ long: setup ## run the tests that take more than half a minute each
 	@echo "long: pytest -q -n $(TEST_PROCESSES) -m long"
 	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "long and not browser"
 
-browser: setup ## tests of the run's page in Chromium, which has to be installed
-	@echo "browser: pytest -q -m browser tests/report"
-	@$(BIN)/pytest -q -m browser tests/report
+browser: setup ## tests of the run's page and the dashboard in Chromium, which has to be installed
+	@echo "browser: pytest -q -m browser tests/report tests/dashboard"
+	@$(BIN)/pytest -q -m browser tests/report tests/dashboard
 
 lint: setup ## ruff: rules and format
 	@echo "lint: ruff check, ruff format --check"

@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "eval": ("zk0_cli.evaluate:evaluate", "Score a saved model."),
     "report": ("zk0_cli.report:report", "A run's page: figures, curves, videos, settings."),
+    "dashboard": ("zk0_cli.dashboard:dashboard", "The page of runs, live."),
     "push": ("zk0_cli.push:push", "Publish a run's model on the Hub."),
     "data": ("zk0_cli.data:data", "Datasets, before anyone trains on them."),
     "import": (

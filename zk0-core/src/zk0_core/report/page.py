@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +41,51 @@ def write_page(run: Run, path: Path) -> Figures:
     return figures
 
 
-def html(run: Run, figures: Figures, reel: Reel) -> str:
-    """Return the page."""
+def embedded(film: Film) -> str:
+    """Return the address that holds a film's bytes."""
+    return f"data:video/mp4;base64,{base64.b64encode(film.path.read_bytes()).decode()}"
+
+
+@attrs.frozen
+class Live:
+    """What a page says besides when it is served while the run goes on."""
+
+    version: str
+    """Changes when the page would."""
+    text: str
+    """How the run stands."""
+    log: str
+    """The end of the server's log."""
+    script: str
+    """What keeps the page up to date."""
+    alone: bool
+    """Whether there is no list of runs to go back to."""
+
+
+def html(
+    run: Run,
+    figures: Figures,
+    reel: Reel,
+    live: Live | None = None,
+    address: Callable[[Film], str] = embedded,
+) -> str:
+    """Return the page.
+
+    Args:
+        run: What it is of.
+        figures: Those of the run.
+        reel: The videos that it shows.
+        live: What is shown besides where it is served; None for a page that is closed in itself.
+        address: Video to where the page finds it; by default in itself.
+    """
     from markupsafe import Markup
 
     from zk0_core.report.drawing import svg
 
-    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+    script = (_FOLDER / "page.js").read_text(encoding="utf-8") + (live.script if live else "")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        _environment()
+        environment(_FOLDER)
         .get_template("page.html.j2")
         .render(
             figures=figures,
@@ -60,18 +96,28 @@ def html(run: Run, figures: Figures, reel: Reel) -> str:
             values=_values(run),
             plugins=_plugins(run),
             plan=run.plan,
-            style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
             script=Markup(script),
             script_hash=digest,
+            live=live,
+            address=address,
+            **style(),
         )
     )
 
 
-def _environment() -> "Environment":
+def style() -> dict[str, Any]:
+    """Return the page's style, which a page of another template has too."""
+    from markupsafe import Markup
+
+    return {"style": Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))}
+
+
+def environment(folder: Path) -> "Environment":
+    """Return where templates of `folder` come from, with the ways in which the page writes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -85,16 +131,10 @@ def _environment() -> "Environment":
         formats.relative,
         formats.size,
         formats.duration,
-        _embedded,
         _poster,
     ):
         environment.filters[write.__name__.strip("_")] = write
     return environment
-
-
-def _embedded(film: Film) -> str:
-    """Return the address that holds a film's bytes."""
-    return f"data:video/mp4;base64,{base64.b64encode(film.path.read_bytes()).decode()}"
 
 
 def _poster(film: Film) -> str:

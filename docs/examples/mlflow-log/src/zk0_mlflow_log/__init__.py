@@ -1,0 +1,1 @@
+"""What mlflow-log adds to zk0."""
