@@ -18,7 +18,8 @@ DATASET = "sim:lift?region=all"
 
 
 def rollout(start: int, success: bool) -> Rollout:
-    return Rollout(start, "left" if start % 2 else "right", success, 2.0 + start, 4.0)
+    region = "left" if start % 2 else "right"
+    return Rollout(start, region, success, 2.0 + start, 4.0, "Pick up the red cube")
 
 
 class ScriptedPool:

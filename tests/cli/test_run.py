@@ -154,7 +154,7 @@ def test_dry_run_prints_toml(zk0, run_file: str) -> None:
             "--strategy fedavg --mu-scheduler constant",
             "mu-scheduler 'constant' cannot be used with strategy 'fedavg', which has no mu",
         ),
-        ("--preset four", "unknown preset 'four'; choose from four-regions"),
+        ("--preset four", "unknown preset 'four'; choose from four-regions, four-tasks"),
         ("--evaluator sim-success", "--evaluator needs a dataset to score on; add --eval URI"),
         (
             "--episodes-per-client 5",

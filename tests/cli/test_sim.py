@@ -17,6 +17,12 @@ def test_a_base_does_not_go_where_something_is(zk0, tmp_path: Path) -> None:
     )
 
 
+def test_a_base_of_a_task_that_is_none(zk0, tmp_path: Path) -> None:
+    shown = zk0("sim", "make-base", "--output", str(tmp_path / "base"), "--task", "stack")
+    assert shown.status == 2
+    assert shown.error == "Error: unknown task 'stack'; choose from lift, place, push, sort\n"
+
+
 def test_a_model_that_is_not_there(zk0, tmp_path: Path) -> None:
     shown = zk0("eval", str(tmp_path / "final"))
     assert shown.status == 2

@@ -40,3 +40,12 @@ def test_a_base_is_made(tmp_path: Path) -> None:
     report = zk0("sim", "make-base", "--output", str(output), *small, cache=tmp_path / "cache")
     assert report["scenes"] == 100
     assert (output / "config.json").is_file()
+
+
+def test_a_base_of_several_tasks_is_made(tmp_path: Path) -> None:
+    output = tmp_path / "base"
+    small = ("--scenes", "100", "--steps", "1")
+    which = ("--task", "lift", "--task", "sort", "--colour", "any")
+    cache = tmp_path / "cache"
+    zk0("sim", "make-base", "--output", str(output), *which, *small, cache=cache)
+    assert "--task lift --task sort --colour any" in (output / "NOTE.md").read_text()

@@ -10,26 +10,36 @@ from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
 from zk0_core.lerobot.tiny_vlm import load_base, load_frozen, write_vlm_folder
 from zk0_core.sim.base import GeometryReader, learning_rate, make_base
 from zk0_core.sim.base_scenes import LABELS, draw
+from zk0_core.sim.setup import LIFT, Setup
 
 
 def test_scene_follows_from_its_seed():
-    pictures, labels = draw(3)
-    again, labels_again = draw(3)
-    assert pictures.shape == (2, 3, 96, 96)
-    assert labels.shape == (LABELS,)
-    np.testing.assert_array_equal(pictures, again)
-    np.testing.assert_array_equal(labels, labels_again)
-    assert not np.array_equal(pictures, draw(4)[0])
+    scene, again = draw(3), draw(3)
+    assert scene.pictures.shape == (2, 3, 96, 96)
+    assert scene.labels.shape == (LABELS,)
+    assert scene.instruction == "Pick up the red cube"
+    np.testing.assert_array_equal(scene.pictures, again.pictures)
+    np.testing.assert_array_equal(scene.labels, again.labels)
+    assert not np.array_equal(scene.pictures, draw(4).pictures)
 
 
 def test_labels_agree_with_each_other():
-    for seed in range(5):
-        _, labels = draw(seed)
+    setups = (LIFT, Setup(task="place", colour="any"), Setup(task="sort"))
+    for seed in range(9):
+        labels = draw(seed, setups).labels
         cube, grasp, seen = labels[:3], labels[3:6], labels[6:9]
         # Turning into the gripper's frame keeps distances.
         assert np.linalg.norm(cube - grasp) == pytest.approx(np.linalg.norm(seen), abs=1e-5)
         assert cube[2] >= 0.02 - 1e-6
         assert np.linalg.norm(labels[10:]) == pytest.approx(0.1, abs=1e-5)
+
+
+def test_scenes_of_several_tasks_take_turns():
+    setups = (LIFT, Setup(task="push", colour="blue"))
+    told = [draw(seed, setups).instruction for seed in range(4)]
+    assert told == ["Pick up the red cube", "Push the blue cube over the line"] * 2
+    # What is drawn of lifting alone does not depend on there being others.
+    np.testing.assert_array_equal(draw(2, setups).pictures, draw(2).pictures)
 
 
 def test_learning_rate_by_hand():
@@ -54,6 +64,29 @@ def test_the_same_call_makes_the_same_base(tmp_path, dataset, statistics):
     assert not (tmp_path / "model" / "vlm" / "base.safetensors").exists()
 
 
+def test_a_base_for_several_tasks(tmp_path):
+    report = make_base(
+        tmp_path, tasks=("lift", "sort"), colour="any", scenes=20, steps=1, workers=1
+    )
+    assert report.cube_cm > 0
+    note = (tmp_path / "NOTE.md").read_text()
+    assert "make-base --scenes 20 --steps 1 --seed 0 --task lift --task sort --colour any`" in note
+
+
+def test_words_that_fill_up_change_nothing(tmp_path):
+    """A short instruction beside a long one gives what it gives alone."""
+    write_vlm_folder(tmp_path)
+    torch.manual_seed(0)
+    reader = GeometryReader(tmp_path).eval()
+    pictures = torch.rand(1, 2, 3, 96, 96)
+    short, long = "Pick up the red cube", "Put the yellow cube into the bin"
+    with torch.no_grad():
+        alone = reader(pictures, [short])
+        both = reader(pictures.repeat(2, 1, 1, 1, 1), [short, long])
+    torch.testing.assert_close(both[:1], alone)
+    assert not torch.allclose(both[0], both[1])
+
+
 def test_base_reads_the_prefix_that_smolvla_makes(policy, dataset):
     """The base was trained through transformers' own text model: the two agree."""
     reader = GeometryReader(policy.module.model.vlm_with_expert.processor.tokenizer.name_or_path)
@@ -74,7 +107,7 @@ def test_base_reads_the_prefix_that_smolvla_makes(policy, dataset):
     hook = last.register_forward_hook(keep)
     pictures = np.stack([views[c].transpose(0, 3, 1, 2) for c in views], axis=1)
     with torch.no_grad():
-        reader(torch.from_numpy(pictures).float() / 255, task)
+        reader(torch.from_numpy(pictures).float() / 255, [task])
     hook.remove()
     torch.testing.assert_close(kept["values"], theirs[:, -1, 1], rtol=1e-4, atol=1e-5)
 

@@ -8,6 +8,7 @@ from zk0_core.preset import preset_names, preset_settings
 from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
 from zk0_core.runfile import plan_from_json, plan_to_json, plan_to_toml, settings_from_toml
+from zk0_core.sim.spec import SimSpec
 
 
 def refusal(resolve, *replacements: tuple[str, str], more: str = "") -> str:
@@ -54,6 +55,15 @@ def test_the_default_preset(registry: Registry) -> None:
     assert [client.name for client in plan.clients] == ["right", "mid-right", "mid-left", "left"]
     assert [e.evaluator.name for e in plan.evaluations] == ["policy-loss", "sim-success"]
     assert plan.evaluations[1].evaluator.options["final_rollouts"] == 60
+
+
+def test_the_preset_of_several_tasks_tries_each(registry: Registry) -> None:
+    plan = resolve_plan(preset_settings("four-tasks"), registry)
+    tasks = ["lift", "place", "push", "sort"]
+    assert [client.name for client in plan.clients] == tasks
+    for evaluator in ("policy-loss", "sim-success"):
+        datasets = [e.dataset for e in plan.evaluations if e.evaluator.name == evaluator]
+        assert [SimSpec.parse(dataset).task for dataset in datasets] == tasks
 
 
 def test_json_is_lossless(resolve) -> None:

@@ -15,6 +15,7 @@ from zk0_core.sim.spec import (
     demonstration_seeds,
     region_of,
 )
+from zk0_core.sim.tasks import TASKS
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,19 @@ from zk0_core.sim.spec import (
         (
             "sim:lift?seed=3&split=eval&region=mid-right",
             SimSpec(region="mid-right", split="eval", seed=3),
+        ),
+        ("sim:sort", SimSpec(task="sort", colour="any")),
+        (
+            "sim:place?colour=blue&camera_x=-3&camera_y=2&camera_z=1&light=60&light_turn=-90",
+            SimSpec(
+                task="place",
+                colour="blue",
+                camera_x=-3,
+                camera_y=2,
+                camera_z=1,
+                light=60,
+                light_turn=-90,
+            ),
         ),
     ],
 )
@@ -39,6 +53,11 @@ def test_an_address_says_what_to_record(uri: str, spec: SimSpec) -> None:
         (
             SimSpec(region="left", split="eval", episodes=8, seed=2),
             "sim:lift?region=left&episodes=8&split=eval&seed=2",
+        ),
+        (SimSpec(colour="red", light=100), "sim:lift?region=all&episodes=50"),
+        (
+            SimSpec(task="sort", seed=1, colour="red", light=60, light_turn=-90),
+            "sim:sort?region=all&episodes=50&seed=1&colour=red&light=60&light_turn=-90",
         ),
     ],
 )
@@ -57,7 +76,8 @@ def test_the_address_of_a_spec_is_always_written_the_same_way(spec: SimSpec, uri
         ),
         (
             "sim:lif",
-            "dataset 'sim:lif': unknown task 'lif'; choose from lift; did you mean 'lift'?",
+            "dataset 'sim:lif': unknown task 'lif'; choose from lift, place, push, sort; did you "
+            "mean 'lift'?",
         ),
         (
             "sim:lift?region=lefd",
@@ -67,7 +87,8 @@ def test_the_address_of_a_spec_is_always_written_the_same_way(spec: SimSpec, uri
         (
             "sim:lift?episode=5",
             "dataset 'sim:lift?episode=5' has an unknown option 'episode'; choose from region, "
-            "episodes, split, seed; did you mean 'episodes'?",
+            "episodes, split, seed, colour, camera_x, camera_y, camera_z, light, light_turn; did "
+            "you mean 'episodes'?",
         ),
         (
             "sim:lift?split=test",
@@ -85,6 +106,28 @@ def test_the_address_of_a_spec_is_always_written_the_same_way(spec: SimSpec, uri
             "sim:lift?seed=-1",
             "dataset 'sim:lift?seed=-1': seed=-1 is out of range; choose 0 to 9999",
         ),
+        (
+            "sim:sort?colour=rot",
+            "dataset 'sim:sort?colour=rot': unknown colour 'rot'; choose from red, green, blue, "
+            "yellow, any",
+        ),
+        (
+            "sim:lift?camera_y=4",
+            "dataset 'sim:lift?camera_y=4': camera_y=4 is out of range; choose -3 to 3",
+        ),
+        (
+            "sim:lift?camera_z=0.5",
+            "dataset 'sim:lift?camera_z=0.5': camera_z=0.5 is not a whole number; write "
+            "camera_z=10",
+        ),
+        (
+            "sim:lift?light=0",
+            "dataset 'sim:lift?light=0': light=0 is out of range; choose 40 to 140",
+        ),
+        (
+            "sim:lift?light_turn=181",
+            "dataset 'sim:lift?light_turn=181': light_turn=181 is out of range; choose -180 to 180",
+        ),
     ],
 )
 def test_a_wrong_address_is_refused_with_the_fix(uri: str, message: str) -> None:
@@ -95,11 +138,13 @@ def test_a_wrong_address_is_refused_with_the_fix(uri: str, message: str) -> None
 
 def test_no_scene_serves_two_purposes() -> None:
     recordings = [
-        demonstration_seeds(region, split, seed)
-        for region, split, seed in itertools.product(REGIONS, SPLITS, (0, 1, 2, MAX_SEED))
+        demonstration_seeds(region, split, seed, task)
+        for region, split, seed, task in itertools.product(
+            REGIONS, SPLITS, (0, 1, 2, MAX_SEED), TASKS
+        )
     ]
     ranges = sorted([BASE_SCENES, EVALUATION_STARTS, *recordings], key=lambda seeds: seeds.start)
-    assert len(ranges) == 2 + 5 * 2 * 4
+    assert len(ranges) == 2 + 5 * 2 * 4 * 4
     for earlier, later in itertools.pairwise(ranges):
         assert earlier.stop <= later.start
 

@@ -45,17 +45,44 @@ def sim() -> None:
     "--steps", type=click.IntRange(1), default=1_000, show_default=True, help="Training steps."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    default=("lift",),
+    show_default=True,
+    metavar="NAME",
+    help="Whose scenes it sees, repeatable: others than lift's have a bin and a line, sort's two "
+    "cubes.",
+)
+@click.option(
+    "--colour", metavar="NAME", help="Of the cube, or any.  [default: the task's usual one]"
+)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make_base(
-    output: Path, scenes: int, steps: int, seed: int, workers: int, as_json: bool
+    output: Path,
+    scenes: int,
+    steps: int,
+    seed: int,
+    tasks: tuple[str, ...],
+    colour: str | None,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """Train the frozen base of smolvla-tiny anew, from random scenes of the simulator."""
     check_unused(output)
     from zk0_core.sim import base
 
     report = base.make_base(
-        output, scenes=scenes, steps=steps, seed=seed, workers=workers, progress=EchoProgress()
+        output,
+        tasks=tasks,
+        colour=colour,
+        scenes=scenes,
+        steps=steps,
+        seed=seed,
+        workers=workers,
+        progress=EchoProgress(),
     )
     fields = attrs.asdict(report)
     if as_json:

@@ -48,6 +48,8 @@ class SimSuccess:
     def evaluate(self, request: "EvaluationRequest") -> dict[str, Any]:
         """Return success rate, its 95 % Wilson interval, and success per region of the table.
 
+        What success is, the task in the dataset's address says; `zk0_core.sim.tasks` has them.
+
         Keys: `success_rate`, `success_interval`, `rollouts`, `outcomes` (1 or 0 for each start, in
         order), `regions` (name to successes and rollouts), `seconds_to_success` (mean over
         successes, None without any), `smoothness` (mean squared jerk of the joints, degrees per
@@ -83,8 +85,7 @@ class SimSuccess:
         jobs = [
             RolloutBatch(
                 model=request.model,
-                region=spec.region,
-                instruction=spec.instruction,
+                spec=spec,
                 starts=starts,
                 filmed=tuple(start for start in starts if start < videos),
                 folder=video_folder(request, NAME),

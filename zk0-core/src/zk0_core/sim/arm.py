@@ -5,20 +5,23 @@ do: five joints in degrees, the gripper from 0 (closed) to 100 (open), ten targe
 """
 
 import functools
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
 
 from zk0_core.errors import Zk0Error
 from zk0_core.sim.assets import scene_file
-from zk0_core.sim.render import Poses, RayCamera, Scene
+from zk0_core.sim.render import Appearance, Poses, RayCamera, Scene
+from zk0_core.sim.scenery import Slab
+from zk0_core.sim.setup import ANY, COLOURS, LIFT, Setup
 from zk0_core.sim.spec import REGIONS
+from zk0_core.sim.tasks import TASKS
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 CAMERAS = ("top", "wrist")
 """What the policy sees; `front` is there too, for videos."""
 FPS = 10
-MAX_STEPS = 80
 PICTURE_SIZE = 96
 
 _TIMESTEP = 0.002  # s
@@ -27,7 +30,6 @@ _SETTLE_SUBSTEPS = 50
 _HOME = (0.0, -0.6, 0.6, 0.9, 0.0)  # rad
 _GRIPPER_HOME = 1.0  # rad
 _CUBE_START_HEIGHT = 0.02  # m, half of the cube's side
-_LIFT = 0.04  # m above where the cube lay
 _GRASP_RADIUS = 0.04  # m between the cube and the grasp point
 _HOLD_STEPS = 3
 _JAW_PADS = ("fixed_jaw_pad", "moving_jaw_pad")
@@ -35,9 +37,14 @@ _GRASP_JAW_ANGLE = 0.46  # rad: the two pads are parallel there
 
 
 @functools.cache
-def _model() -> mujoco.MjModel:
-    """Return this process's model, which nobody changes afterwards."""
-    model = mujoco.MjModel.from_xml_path(str(scene_file()))
+def _model(task: str) -> mujoco.MjModel:
+    """Return this process's model of the scene of `task`, which nobody changes afterwards."""
+    spec = mujoco.MjSpec.from_file(str(scene_file()))
+    for slab in TASKS[task].scenery:
+        _add_slab(spec, slab)
+    for name in _cube_names(TASKS[task].cubes)[1:]:
+        _add_cube(spec, name)
+    model = spec.compile()
     model.opt.timestep = _TIMESTEP
     # The fingertip pads of the model touch nothing until they are moved to bit 1.
     pads = [model.geom(name).id for name in _JAW_PADS]
@@ -46,36 +53,70 @@ def _model() -> mujoco.MjModel:
     return model
 
 
-@functools.cache
-def _camera(name: str, size: int) -> RayCamera:
-    """Return this process's camera `name`, its rays prepared."""
-    return RayCamera(_scene(), name, size)
+def _cube_names(count: int) -> list[str]:
+    """Return what the model calls its cubes; the first is there in every scene."""
+    return ["block", *(f"block {number}" for number in range(2, count + 1))]
+
+
+def _add_slab(spec: mujoco.MjSpec, slab: Slab) -> None:
+    geom = spec.worldbody.add_geom(
+        name=slab.name,
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=slab.centre,
+        size=slab.half,
+        rgba=(*slab.colour, 1),
+    )
+    if not slab.solid:
+        geom.contype = geom.conaffinity = 0
+
+
+def _add_cube(spec: mujoco.MjSpec, name: str) -> None:
+    """Add a cube like the one that is there."""
+    first = spec.geom("block")
+    body = spec.worldbody.add_body(name=name)
+    body.add_freejoint(name=name)
+    body.add_geom(name=name, type=first.type, size=first.size, mass=first.mass, rgba=first.rgba)
 
 
 @functools.cache
-def _scene() -> Scene:
-    """Return what this process's cameras see."""
-    return Scene(_model())
+def _camera(task: str, name: str, size: int) -> RayCamera:
+    """Return this process's camera `name` in the scene of `task`, its rays prepared."""
+    return RayCamera(_scene(task), name, size)
+
+
+@functools.cache
+def _scene(task: str) -> Scene:
+    """Return what this process's cameras see in the scene of `task`."""
+    return Scene(_model(task))
 
 
 class SimulatedArm:
-    """One arm, one table, one red cube; made once, reset for every episode.
+    """One arm, one table, and what its task needs; made once, reset for every episode.
 
-    Arms of one process share their model. An arm is nowhere until its first `reset` or `place`.
+    Arms of one process and task share their model. An arm is nowhere until its first `reset` or
+    `place`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, setup: Setup = LIFT) -> None:
         """Make an arm; the first one on a machine also makes the scene (a second or two)."""
-        self.model = _model()
+        self.setup = setup
+        self.task = TASKS[setup.task]
+        self.model = _model(setup.task)
         self.data = mujoco.MjData(self.model)
         self.actuators = np.array([self.model.actuator(name).id for name in JOINTS])
         self.joint_addresses = np.array([self.model.joint(name).qposadr[0] for name in JOINTS])
         self.limits = self.model.actuator_ctrlrange[self.actuators]  # (6, 2) rad
         self.gripper_site = self.model.site("gripperframe").id
         self.grasp_offset = self._grasp_offset()  # (3,) in the site's frame
-        self._cube_address = self.model.joint("block").qposadr[0]
-        self._cube_geom = self.model.geom("block").id
-        self._start_height = 0.0
+        names = _cube_names(self.task.cubes)
+        self.cube_addresses = np.array([self.model.joint(name).qposadr[0] for name in names])
+        self._cube_geoms = np.array([self.model.geom(name).id for name in names])
+        self._top_camera = self.model.camera("top").id
+        self._colours = _scene(setup.task).colours
+        self.colour = ""
+        """That of the named cube."""
+        self.table_height = 0.0
+        """Where the named cube's centre was, metres, when it lay on the table."""
         self._held = 0
         self.steps = 0
         self.success = False
@@ -91,21 +132,30 @@ class SimulatedArm:
         return rotation.T @ (middle - data.site_xpos[self.gripper_site])
 
     def reset(self, seed: int, region: str = "all") -> None:
-        """Put the arm home and the cube somewhere in `region`; `seed` alone decides where."""
-        low, high = REGIONS[region]
-        x, y = np.random.default_rng(seed).uniform(low, high)
-        self.place(float(x), float(y))
+        """Put the arm home and the cubes somewhere in `region`; `seed` alone decides where."""
+        random = np.random.default_rng(seed)
+        places = self.task.arrange(random, *REGIONS[region])
+        self.place(places, draw_colours(random, self.setup.colour, len(places)))
 
-    def place(self, x: float, y: float) -> None:
-        """Put the arm home and the cube at (x, y) metres, and let it settle."""
+    def place(self, places: np.ndarray, colours: Sequence[str]) -> None:
+        """Put the arm home and each cube, the named one first, at its place, and let all settle.
+
+        Args:
+            places: (cubes, 2) metres on the table.
+            colours: One of COLOURS for each cube.
+        """
         mujoco.mj_resetData(self.model, self.data)
         home = (*_HOME, _GRIPPER_HOME)
         self.data.qpos[self.joint_addresses] = home
         self.data.ctrl[self.actuators] = home
-        self.data.qpos[self._cube_address : self._cube_address + 3] = (x, y, _CUBE_START_HEIGHT)
+        for address, (x, y) in zip(self.cube_addresses, places, strict=True):
+            self.data.qpos[address : address + 3] = (x, y, _CUBE_START_HEIGHT)
         mujoco.mj_forward(self.model, self.data)
         mujoco.mj_step(self.model, self.data, _SETTLE_SUBSTEPS)
-        self._start_height = float(self.cube[2])
+        self.colour = colours[0]
+        self._colours = self._colours.copy()
+        self._colours[self._cube_geoms] = [COLOURS[name] for name in colours]
+        self.table_height = float(self.cube[2])
         self._held = 0
         self.steps = 0
         self.success = False
@@ -127,10 +177,7 @@ class SimulatedArm:
         self.data.ctrl[self.actuators] = self.to_radians(target)
         mujoco.mj_step(self.model, self.data, _SUBSTEPS)
         self.steps += 1
-        cube = self.cube
-        lifted = cube[2] - self._start_height > _LIFT
-        grasped = np.linalg.norm(cube - self.grasp_point) < _GRASP_RADIUS
-        self._held = self._held + 1 if lifted and grasped else 0
+        self._held = self._held + 1 if self.task.done(self) else 0
         self.success = self.success or self._held >= _HOLD_STEPS
 
     def update_positions(self) -> None:
@@ -140,8 +187,13 @@ class SimulatedArm:
 
     @property
     def finished(self) -> bool:
-        """Whether the episode is over: the cube is held up, or the time has run out."""
-        return self.success or self.steps >= MAX_STEPS
+        """Whether the episode is over: the task is done, or the time has run out."""
+        return self.success or self.steps >= self.task.max_steps
+
+    @property
+    def instruction(self) -> str:
+        """The sentence that the policy is told; it names the colour of the named cube."""
+        return self.task.instruction(self.colour)
 
     @functools.cached_property
     def _elsewhere(self) -> mujoco.MjData:
@@ -154,8 +206,18 @@ class SimulatedArm:
 
     @property
     def cube(self) -> np.ndarray:
-        """The cube's centre, (3,) float64, metres."""
-        return self.data.geom_xpos[self._cube_geom].copy()
+        """The named cube's centre, (3,) float64, metres."""
+        return self.cubes[0]
+
+    @property
+    def cubes(self) -> np.ndarray:
+        """The centres of all cubes, the named one first, (cubes, 3) float64, metres."""
+        return self.data.geom_xpos[self._cube_geoms]
+
+    @property
+    def grasped(self) -> bool:
+        """Whether the named cube is between the fingertips, or nearly."""
+        return bool(np.linalg.norm(self.cube - self.grasp_point) < _GRASP_RADIUS)
 
     @property
     def grasp_point(self) -> np.ndarray:
@@ -173,11 +235,21 @@ class SimulatedArm:
 
     def poses(self) -> Poses:
         """Return where everything is now; `picture_of` draws it at any later time."""
-        return Poses.of(self.data)
+        poses = Poses.of(self.data)
+        setup = self.setup
+        shift = np.array([setup.camera_x, setup.camera_y, setup.camera_z]) / 100  # m
+        poses.camera_positions[self._top_camera] += shift
+        return poses
 
     def picture_of(self, poses: Poses, camera: str, size: int = PICTURE_SIZE) -> np.ndarray:
-        """Draw what `camera` saw when the arm was at `poses`; (size, size, 3) uint8."""
-        return _camera(camera, size).picture(poses)
+        """Draw what `camera` saw when the arm was at `poses`, since its last reset.
+
+        Returns:
+            (size, size, 3) uint8.
+        """
+        setup = self.setup
+        look = Appearance(self._colours, setup.light / 100, np.deg2rad(setup.light_turn))
+        return _camera(setup.task, camera, size).picture(poses, look)
 
     def place_of(self, point: np.ndarray, camera: str, size: int) -> tuple[float, float] | None:
         """Return where `camera` sees `point`, (3,) metres, in its picture of `size` x `size`.
@@ -185,7 +257,7 @@ class SimulatedArm:
         Returns:
             Pixels to the right and down; None behind the camera.
         """
-        return _camera(camera, size).place(self.poses(), point)
+        return _camera(self.setup.task, camera, size).place(self.poses(), point)
 
     def reach(self, action: np.ndarray) -> np.ndarray:
         """Return where the point between the fingertips is once six joint targets are reached.
@@ -214,3 +286,11 @@ class SimulatedArm:
         gripper = low + np.clip(action[5], 0, 100) / 100 * (high - low)
         radians = np.append(np.deg2rad(action[:5]), gripper)
         return np.clip(radians, self.limits[:, 0], self.limits[:, 1])
+
+
+def draw_colours(random: np.random.Generator, named: str, cubes: int) -> list[str]:
+    """Return a colour for each cube, all different; `named` for the first unless it is ANY."""
+    first = str(random.choice(list(COLOURS))) if named == ANY else named
+    others = [name for name in COLOURS if name != first]
+    drawn = random.choice(others, cubes - 1, replace=False) if cubes > 1 else ()
+    return [first, *map(str, drawn)]

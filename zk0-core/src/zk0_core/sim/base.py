@@ -7,7 +7,7 @@ of no use for other cameras or robots.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from zk0_core.data import Progress
 from zk0_core.files import write_bytes, write_text
 from zk0_core.lerobot.tiny_vlm import frozen_tensors, write_vlm_folder
-from zk0_core.sim.base_scenes import LABELS, rendered
-from zk0_core.sim.spec import TASKS
+from zk0_core.sim.base_scenes import LABELS, BaseScenes, rendered
+from zk0_core.sim.setup import LIFT, Setup
+from zk0_core.sim.tasks import TASKS
 
 BATCH_SIZE = 32
 LR = 1e-3
@@ -29,6 +30,8 @@ WEIGHT_DECAY = 0.01
 MAX_GRAD_NORM = 5.0
 HELD_OUT = 10
 """One scene in so many is kept for the error."""
+
+_PICK_UP = TASKS["lift"].instruction("red")
 
 
 @attrs.frozen
@@ -62,35 +65,48 @@ class GeometryReader(torch.nn.Module):
         # Words keep the embeddings they were born with: a few sentences teach nothing of the rest.
         self.vlm.model.text_model.get_input_embeddings().weight.requires_grad = False
 
-    def forward(self, pictures: torch.Tensor, instruction: str) -> torch.Tensor:
+    def forward(self, pictures: torch.Tensor, instructions: Sequence[str]) -> torch.Tensor:
         """Return normalised labels, (B, LABELS).
 
         Args:
             pictures: (B, 2, 3, 96, 96) in [0, 1].
-            instruction: What a policy would be told; part of the prefix, of no use here.
+            instructions: What a policy would be told, B; part of the prefix. Of several cubes they
+                name the one to tell of.
         """
         model = self.vlm.model
         batch, cameras = pictures.shape[:2]
         vision = model.vision_model(pixel_values=pictures.flatten(0, 1) * 2 - 1)
         seen = model.connector(vision.last_hidden_state)
-        tokens = torch.tensor(self._tokenizer(instruction + "\n")["input_ids"])
+        tokens, told = self._tokens(instructions)
         words = model.text_model.get_input_embeddings()(tokens)
         # The prefix as SmolVLA lays it out and scales it, the state token left out.
         width = seen.shape[-1]
-        prefix = torch.cat(
-            [seen.reshape(batch, -1, width), words.expand(batch, -1, -1)], dim=1
-        ) * math.sqrt(width)
+        prefix = torch.cat([seen.reshape(batch, -1, width), words], dim=1) * math.sqrt(width)
         length = prefix.shape[1]
-        everything = torch.ones(batch, 1, length, length, dtype=torch.bool)
+        there = F.pad(told, (length - told.shape[1], 0), value=True)
+        everything = there[:, None, None, :].repeat(1, 1, length, 1)
         hidden = model.text_model(inputs_embeds=prefix, attention_mask=everything)
         per_camera = hidden.last_hidden_state[:, : cameras * seen.shape[1]]
         means = per_camera.unflatten(1, (cameras, -1)).mean(dim=2)
         return self.head(means.flatten(1))
 
+    def _tokens(self, instructions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return tokens (B, L), short instructions filled up, and which are not filling (B, L)."""
+        rows = [self._tokenizer(text + "\n")["input_ids"] for text in instructions]
+        longest = max(map(len, rows))
+        tokens = torch.zeros(len(rows), longest, dtype=torch.long)
+        told = torch.zeros(len(rows), longest, dtype=torch.bool)
+        for number, row in enumerate(rows):
+            tokens[number, : len(row)] = torch.tensor(row)
+            told[number, : len(row)] = True
+        return tokens, told
+
 
 def make_base(
     output: Path,
     *,
+    tasks: Sequence[str] = ("lift",),
+    colour: str | None = None,
     scenes: int = 6_000,
     steps: int = 1_000,
     seed: int = 0,
@@ -103,6 +119,8 @@ def make_base(
 
     Args:
         output: Folder for tokenizer, configuration, `base.safetensors` and `NOTE.md`.
+        tasks: Whose scenes it sees, in turn: those of some have a bin, a line, a second cube.
+        colour: Of the named cube, or `any`; None is the usual one of each task.
         scenes: How many random scenes.
         steps: How many training steps of 32 scenes.
         seed: Where weights and batches are drawn from.
@@ -111,20 +129,27 @@ def make_base(
 
     Returns:
         The error on scenes not trained on.
+
+    Raises:
+        DataError: if there is no such task or colour.
     """
     started = time.perf_counter()
-    pictures, labels = rendered(scenes, workers, progress)
+    chosen = {} if colour is None else {"colour": colour}
+    setups = [Setup(task=task, **chosen) for task in tasks]
+    drawn = rendered(scenes, workers, progress, setups)
+    # Where only the red cube is ever seen, no words are needed to tell of it.
+    sentences = _sentences(seed) if setups == [LIFT] else None
     write_vlm_folder(output)
-    mean, deviation = labels.mean(axis=0), labels.std(axis=0)
-    normalised = torch.from_numpy((labels - mean) / deviation)
+    mean, deviation = drawn.labels.mean(axis=0), drawn.labels.std(axis=0)
+    normalised = torch.from_numpy((drawn.labels - mean) / deviation)
     held_out = scenes // HELD_OUT
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # another number of threads adds in another order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         reader = GeometryReader(output)
-        _train(reader, pictures, normalised, held_out, steps, seed, progress)
-    errors = _errors(reader, pictures[:held_out], labels[:held_out], mean, deviation)
+        _train(reader, drawn, normalised, held_out, steps, seed, sentences, progress)
+    errors = _errors(reader, drawn, held_out, mean, deviation)
     torch.set_num_threads(threads)
     report = BaseReport(
         scenes=scenes,
@@ -135,33 +160,39 @@ def make_base(
         relative_cm=float(errors[6:9].mean() * 100),
         seconds=time.perf_counter() - started,
     )
-    _write(output, reader, report)
+    command = f"zk0 sim make-base --scenes {scenes} --steps {steps} --seed {seed}"
+    if setups != [LIFT]:
+        command += "".join(f" --task {task}" for task in tasks)
+        command += f" --colour {colour}" if colour else ""
+    _write(output, reader, report, command)
     return report
 
 
 def _train(
     reader: GeometryReader,
-    pictures: np.ndarray,
+    drawn: BaseScenes,
     labels: torch.Tensor,
     held_out: int,
     steps: int,
     seed: int,
+    sentences: Iterator[str] | None,
     progress: Progress | None,
 ) -> None:
+    """Train on all but the first `held_out` scenes; without `sentences` each is told its own."""
     params = [
         param
         for name, param in reader.named_parameters()
         if param.requires_grad and "lm_head" not in name
     ]
     optimizer = torch.optim.AdamW(params, lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
-    sentences = _sentences(seed)
     random = np.random.default_rng(seed)
     reader.train()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
         which = np.sort(random.integers(held_out, len(labels), BATCH_SIZE))
-        predicted = reader(_unit(pictures[which]), next(sentences))
+        told = [next(sentences)] * BATCH_SIZE if sentences else _told(drawn, which)
+        predicted = reader(_unit(drawn.pictures[which]), told)
         F.smooth_l1_loss(predicted, labels[which]).backward()
         torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)
         optimizer.step()
@@ -180,28 +211,33 @@ def _sentences(seed: int) -> Iterator[str]:
     """Yield instructions without end, so that no single one is expected behind the pictures."""
     verbs = ("Pick up", "Push", "Place", "Grasp", "Lift")
     things = ("the red cube", "the block", "the object", "the green cube")
-    all_of_them = [*TASKS.values(), *(f"{verb} {thing}" for verb in verbs for thing in things)]
+    all_of_them = [_PICK_UP, *(f"{verb} {thing}" for verb in verbs for thing in things)]
     random = np.random.default_rng(seed)
     while True:
         yield all_of_them[random.integers(len(all_of_them))]
 
 
+def _told(drawn: BaseScenes, which: Iterable[int]) -> list[str]:
+    return [drawn.instructions[scene] for scene in which]
+
+
 @torch.no_grad()
 def _errors(
     reader: GeometryReader,
-    pictures: np.ndarray,
-    labels: np.ndarray,
+    drawn: BaseScenes,
+    held_out: int,
     mean: np.ndarray,
     deviation: np.ndarray,
 ) -> np.ndarray:
-    """Return the mean absolute error of each label, in its own unit."""
+    """Return the mean absolute error of each label, in its own unit, on the held-out scenes."""
     reader.eval()
-    sentence = next(iter(TASKS.values()))
-    predicted = [
-        reader(_unit(pictures[start : start + 100]), sentence).numpy()
-        for start in range(0, len(pictures), 100)
-    ]
-    errors: np.ndarray = np.abs(np.concatenate(predicted) * deviation + mean - labels).mean(axis=0)
+    predicted = []
+    for start in range(0, held_out, 100):
+        which = range(start, min(start + 100, held_out))
+        pictures = _unit(drawn.pictures[start : which.stop])
+        predicted.append(reader(pictures, _told(drawn, which)).numpy())
+    guessed = np.concatenate(predicted) * deviation + mean
+    errors: np.ndarray = np.abs(guessed - drawn.labels[:held_out]).mean(axis=0)
     return errors
 
 
@@ -209,7 +245,7 @@ def _unit(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(pictures)).float() / 255
 
 
-def _write(output: Path, reader: GeometryReader, report: BaseReport) -> None:
+def _write(output: Path, reader: GeometryReader, report: BaseReport, command: str) -> None:
     from safetensors.torch import save
 
     write_bytes(output / "base.safetensors", save(frozen_tensors(reader.vlm)))
@@ -217,7 +253,7 @@ def _write(output: Path, reader: GeometryReader, report: BaseReport) -> None:
         output / "NOTE.md",
         f"""# The frozen base of `smolvla-tiny`
 
-Made by `zk0 sim make-base --scenes {report.scenes} --steps {report.steps} --seed {report.seed}`.
+Made by `{command}`.
 
 A vision-language model of SmolVLM's architecture, 2.4 million weights in float16, trained from
 nothing to tell where cube and gripper are: {report.steps:,} steps, each of {BATCH_SIZE} out of

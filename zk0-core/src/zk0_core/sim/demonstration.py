@@ -1,4 +1,4 @@
-"""One demonstration: the expert lifts the cube while the arm is disturbed.
+"""One demonstration: the expert does its task while the arm is disturbed.
 
 The disturbance shows the policy how to come back from where its own errors will take it; what is
 recorded as the action is what the expert wanted, not the disturbed target (Laskey et al. 2017,
@@ -14,6 +14,7 @@ import numpy as np
 from zk0_core.seeds import derive_seed
 from zk0_core.sim.arm import CAMERAS, SimulatedArm
 from zk0_core.sim.expert import Expert
+from zk0_core.sim.setup import Setup
 
 _NOISE_MEMORY = 0.7  # of the last step's noise, first-order autoregressive
 # Degrees; none on the gripper, since that costs the learnt policy most of its success.
@@ -24,6 +25,7 @@ _NOISE = np.array([1.5, 1.5, 1.5, 1.5, 1.5, 0.0])
 class Demonstration:
     """A successful episode of T frames."""
 
+    instruction: str
     states: np.ndarray  # (T, 6) float32, measured joints before each action
     actions: np.ndarray  # (T, 6) float32, what the expert wanted
     pictures: dict[str, np.ndarray]  # camera to (T, 96, 96, 3) uint8
@@ -39,14 +41,14 @@ class Demonstration:
 
 
 @functools.cache
-def _arm() -> SimulatedArm:
+def _arm(setup: Setup) -> SimulatedArm:
     """Return this process's arm."""
-    return SimulatedArm()
+    return SimulatedArm(setup)
 
 
-def demonstrate(region: str, seed: int) -> Demonstration | None:
+def demonstrate(setup: Setup, region: str, seed: int) -> Demonstration | None:
     """Return the expert's demonstration of the scene `seed`, or None if it failed."""
-    arm = _arm()
+    arm = _arm(setup)
     arm.reset(seed, region)
     expert = Expert(arm)
     random = np.random.default_rng(derive_seed(seed, "recording noise"))
@@ -64,4 +66,4 @@ def demonstrate(region: str, seed: int) -> Demonstration | None:
     pictures = {
         camera: np.stack([arm.picture_of(pose, camera) for pose in poses]) for camera in CAMERAS
     }
-    return Demonstration(np.stack(states), np.stack(actions), pictures)
+    return Demonstration(arm.instruction, np.stack(states), np.stack(actions), pictures)

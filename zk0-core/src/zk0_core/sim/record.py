@@ -19,9 +19,10 @@ from zk0_core.data import Progress
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import Zk0Error
 from zk0_core.files import build_folder
-from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, MAX_STEPS, PICTURE_SIZE
+from zk0_core.sim.arm import CAMERAS, FPS, JOINTS, PICTURE_SIZE
 from zk0_core.sim.demonstration import Demonstration, demonstrate
 from zk0_core.sim.spec import SimSpec
+from zk0_core.sim.tasks import TASKS
 
 RECORDER_VERSION = 1
 """Raise this when recordings change; older ones in caches are then left alone."""
@@ -66,6 +67,7 @@ def record(spec: SimSpec, folder: Path, progress: Progress | None = None) -> Pat
 def _folder(spec: SimSpec) -> Path:
     """Return where `spec`'s dataset is kept."""
     name = f"{spec.task}-{spec.region}-{spec.split}-{spec.episodes}-seed{spec.seed}"
+    name += "".join(f"-{option}={value}" for option, value in spec.unusual.items())
     return cache_folder("sim", f"recordings-v{RECORDER_VERSION}", name)
 
 
@@ -115,7 +117,9 @@ class _Simulation:
         for spec, line in self._lines.items():
             count = min(room, line.wanted - len(line.waiting))
             for seed in islice(line.seeds, max(count, 0)):
-                line.waiting.append(self._executor.submit(demonstrate, spec.region, seed))
+                line.waiting.append(
+                    self._executor.submit(demonstrate, spec.setup, spec.region, seed)
+                )
                 room -= 1
 
     def successes(self, spec: SimSpec) -> Iterator[Demonstration]:
@@ -139,10 +143,10 @@ class _Simulation:
         seed = next(line.seeds, None)
         if seed is None:
             raise Zk0Error(
-                f"{spec.uri}: of {len(spec.scene_seeds):,} scenes the expert lifted the cube in "
-                f"only {spec.episodes - line.wanted}; ask for fewer episodes"
+                f"{spec.uri}: of {len(spec.scene_seeds):,} scenes the expert succeeded in only "
+                f"{spec.episodes - line.wanted}; ask for fewer episodes"
             )
-        return demonstrate(spec.region, seed)
+        return demonstrate(spec.setup, spec.region, seed)
 
     def forget(self, spec: SimSpec) -> None:
         """Drop what is under way for `spec`."""
@@ -192,13 +196,13 @@ class _Recorder:
                 rgb_encoder=RGBEncoderConfig(vcodec="h264", g=2, crf=23),
                 streaming_encoding=True,
                 # Room for a whole episode: LeRobot drops frames when this queue is full.
-                encoder_queue_maxsize=MAX_STEPS + 1,
+                encoder_queue_maxsize=TASKS[self.spec.task].max_steps + 1,
                 encoder_threads=1,
             )
             try:
                 for demonstration in self.simulation.successes(self.spec):
                     for frame in demonstration.frames():
-                        dataset.add_frame({**frame, "task": self.spec.instruction})
+                        dataset.add_frame({**frame, "task": demonstration.instruction})
                     dataset.save_episode()
                     self.tally.add()
             finally:

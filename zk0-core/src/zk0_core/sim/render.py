@@ -48,8 +48,25 @@ class Poses:
         )
 
 
+@attrs.frozen(eq=False)
+class Appearance:
+    """How the things of a scene look; where they are is `Poses`."""
+
+    colours: np.ndarray  # (G, 3) of every geom, in [0, 1]
+    brightness: float = 1.0
+    """Of everything but the sky, times what it is as a rule."""
+    light_turn: float = 0.0
+    """Radians about the vertical that the light's place is turned, seen from above leftwards."""
+
+    def light(self) -> np.ndarray:
+        """Return the direction towards the light, (3,)."""
+        x, y, z = _LIGHT
+        cosine, sine = np.cos(self.light_turn), np.sin(self.light_turn)
+        return np.array([x * cosine - y * sine, x * sine + y * cosine, z])
+
+
 class Scene:
-    """The triangles, in their geoms' frames, and colours of a model."""
+    """The triangles of a model, in their geoms' frames, and its geoms' colours."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
         """Gather what is drawn: meshes and boxes as triangles, and one floor.
@@ -61,7 +78,7 @@ class Scene:
         self.floor_size = np.zeros(2)
         self.parts: list[tuple[int, slice]] = []
         """Each drawn geom and where its vertices are."""
-        vertices, faces, owners = [np.zeros((0, 3))], [np.zeros((0, 3), int)], [np.zeros(0, int)]
+        vertices, faces, owners = ([np.zeros((0, 3))], [np.zeros((0, 3), int)], [np.zeros(0, int)])
         count = 0
         for geom in np.flatnonzero(np.isin(model.geom_group, _DRAWN_GROUPS)):
             if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_PLANE:
@@ -75,12 +92,13 @@ class Scene:
             count += len(points)
         self.vertices = np.concatenate(vertices).T.copy()  # (3, V) m, in the geom's frame
         self.faces = np.concatenate(faces).T.copy()  # (3, F) vertices of each triangle
+        # The geom of each triangle; rows -2 and -1 are those of the sky and of the floor's tiles,
+        # which come after the model's.
+        self.owners = np.concatenate([*owners, [model.ngeom, model.ngeom + 1]])
         # A geom has its material's colour where it has a material, else its own.
         material = model.geom_matid
         shared = model.mat_rgba[np.maximum(material, 0), :3]
-        colours = np.where(material[:, None] >= 0, shared, model.geom_rgba[:, :3])
-        # One row per triangle; the last two, rows -2 and -1, are the sky's and the floor's.
-        self.colours = np.vstack([colours[np.concatenate(owners)], _SKY, _TILES[0]])
+        self.colours = np.where(material[:, None] >= 0, shared, model.geom_rgba[:, :3])  # (G, 3)
 
 
 def _shape(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +134,7 @@ class RayCamera:
         self._x, self._y = x.ravel(), y.ravel()
         self._length = np.sqrt(self._x**2 + self._y**2 + 1)
 
-    def picture(self, poses: Poses) -> np.ndarray:
+    def picture(self, poses: Poses, appearance: Appearance) -> np.ndarray:
         """Return the picture, (size, size, 3) uint8."""
         origin = poses.camera_positions[self._camera]
         rotation = poses.camera_rotations[self._camera]
@@ -124,12 +142,14 @@ class RayCamera:
         hit, depth = self._nearest_triangles(vertices)
         shade = np.ones(len(hit))
         solid = np.flatnonzero(hit >= 0)
-        shade[solid] = self._shade_of_triangles(vertices, hit[solid], solid, rotation)
+        light = (appearance.light()[:, None] * rotation).sum(axis=0)  # in the camera's frame
+        shade[solid] = self._shade_of_triangles(vertices, hit[solid], solid, light)
         floor, tiles = self._floor_seen(depth, origin, rotation)
         hit[floor] = _FLOOR
         facing = np.abs(self._world(2, rotation, floor)) / self._length[floor]
         shade[floor] = _shade(facing, np.array(_LIGHT[2]))
-        colours = self._scene.colours[hit]
+        shade[hit != _NOTHING] *= appearance.brightness
+        colours = np.vstack([appearance.colours, _SKY, _TILES[0]])[self._scene.owners[hit]]
         colours[floor] = _TILES[tiles]
         pixels = (colours * shade[:, None]).clip(0, 1) * 255
         return pixels.astype(np.uint8).reshape(self._size, self._size, 3)
@@ -223,7 +243,7 @@ class RayCamera:
         # A triangle that reaches behind the camera may cover any pixel, unless it lies wholly on
         # the outer side of one plane of the view.
         partly = np.flatnonzero((corners_behind > 0) & (corners_behind < 3))
-        left[partly], right[partly], top[partly], bottom[partly] = 0, size - 1, 0, size - 1
+        left[partly], right[partly], top[partly], bottom[partly] = (0, size - 1, 0, size - 1)
         edge = -z * self._half
         for outside in (x > edge, x < -edge, y > edge, y < -edge):
             right[partly[outside[faces[:, partly]].all(axis=0)]] = -1
@@ -259,14 +279,16 @@ class RayCamera:
         return pixels[within], tiles.astype(int) % 2
 
     def _shade_of_triangles(
-        self, vertices: np.ndarray, triangles: np.ndarray, pixels: np.ndarray, rotation: np.ndarray
+        self, vertices: np.ndarray, triangles: np.ndarray, pixels: np.ndarray, light: np.ndarray
     ) -> np.ndarray:
-        """Return the brightness (P,) of `triangles` (P,) where the rays of `pixels` (P,) meet."""
+        """Return the brightness (P,) of `triangles` (P,) where the rays of `pixels` (P,) meet.
+
+        `light` (3,) is the direction towards the light, in the camera's frame.
+        """
         a, b, c = (vertices[:, self._scene.faces[corner, triangles]] for corner in range(3))
         x, y, z = _cross(b - a, c - a)
         length = np.sqrt(x**2 + y**2 + z**2)
         ray = x * self._x[pixels] + y * self._y[pixels] - z
-        light = (_LIGHT[:, None] * rotation).sum(axis=0)  # in the camera's frame
         lit = (x * light[0] + y * light[1] + z * light[2]) / length
         return _shade(np.abs(ray) / length / self._length[pixels], lit)
 

@@ -11,7 +11,7 @@ from zk0_core.seeds import derive_seed
 from zk0_core.server.model import ModelRef, load_model
 from zk0_core.sim.arm import CAMERAS, FPS, SimulatedArm
 from zk0_core.sim.film import Film
-from zk0_core.sim.spec import EVALUATION_STARTS, region_of
+from zk0_core.sim.spec import EVALUATION_STARTS, SimSpec, region_of
 
 BATCH = 10
 """Arms in lockstep. Fixed, so that results do not depend on how many workers there are."""
@@ -22,8 +22,8 @@ class RolloutBatch:
     """Starts to roll out together."""
 
     model: ModelRef
-    region: str
-    instruction: str
+    spec: SimSpec
+    """Task, region and set-up; how many episodes a recording of it would have does not matter."""
     starts: tuple[int, ...]
     filmed: tuple[int, ...]
     """Those of the starts that are filmed."""
@@ -37,11 +37,13 @@ class Rollout:
 
     start: int
     region: str
-    """The strip of the table where the cube lay."""
+    """The strip of the table where the named cube lay."""
     success: bool
     seconds: float
     smoothness: float
     """Mean squared jerk of the joints, in (degrees per step cubed) squared."""
+    instruction: str
+    """What the policy was told."""
 
 
 def split_starts(count: int) -> list[tuple[int, ...]]:
@@ -52,9 +54,9 @@ def split_starts(count: int) -> list[tuple[int, ...]]:
 def roll_out(batch: RolloutBatch) -> list[Rollout]:
     """Roll out every start of `batch`; the policy looks once per chunk of actions."""
     policy = load_model(batch.model)
-    arms = [SimulatedArm() for _ in batch.starts]
+    arms = [SimulatedArm(batch.spec.setup) for _ in batch.starts]
     for arm, start in zip(arms, batch.starts, strict=True):
-        arm.reset(EVALUATION_STARTS[start], batch.region)
+        arm.reset(EVALUATION_STARTS[start], batch.spec.region)
     regions = [region_of((float(arm.cube[0]), float(arm.cube[1]))) for arm in arms]
     films = {start: Film(batch.folder / f"start_{start}.mp4") for start in batch.filmed}
     paths: list[list[np.ndarray]] = [[arm.joints()] for arm in arms]
@@ -62,7 +64,7 @@ def roll_out(batch: RolloutBatch) -> list[Rollout]:
     noise = torch.Generator(device).manual_seed(derive_seed(0, "rollouts", round=batch.starts[0]))
 
     while moving := [index for index, arm in enumerate(arms) if not arm.finished]:
-        actions = _look_and_act(policy, [arms[index] for index in moving], batch, noise)
+        actions = _look_and_act(policy, [arms[index] for index in moving], noise)
         for index, chunk in zip(moving, actions, strict=True):
             film = films.get(batch.starts[index])
             if film is not None:
@@ -76,7 +78,7 @@ def roll_out(batch: RolloutBatch) -> list[Rollout]:
                     film.take(arms[index], action)
 
     rollouts = [
-        Rollout(start, region, arm.success, arm.steps / FPS, _jerk(np.stack(path)))
+        Rollout(start, region, arm.success, arm.steps / FPS, _jerk(np.stack(path)), arm.instruction)
         for start, region, arm, path in zip(batch.starts, regions, arms, paths, strict=True)
     ]
     for rollout in rollouts:
@@ -85,17 +87,16 @@ def roll_out(batch: RolloutBatch) -> list[Rollout]:
     return rollouts
 
 
-def _look_and_act(
-    policy: Policy, arms: list[SimulatedArm], batch: RolloutBatch, noise: torch.Generator
-) -> np.ndarray:
+def _look_and_act(policy: Policy, arms: list[SimulatedArm], noise: torch.Generator) -> np.ndarray:
     """Return the next actions of every arm, (arms, steps, 6)."""
     pictures = {
         f"observation.images.{camera}": np.stack([arm.picture(camera) for arm in arms])
         for camera in CAMERAS
     }
     state = np.stack([arm.joints() for arm in arms])
+    instructions = [arm.instruction for arm in arms]
     with torch.inference_mode():
-        actions: np.ndarray = policy.act(pictures, state, [batch.instruction] * len(arms), noise)
+        actions: np.ndarray = policy.act(pictures, state, instructions, noise)
     return actions
 
 

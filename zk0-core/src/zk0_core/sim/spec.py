@@ -11,7 +11,8 @@ import attrs
 
 from zk0_core.addresses import Address
 from zk0_core.errors import DataError
-from zk0_core.options import did_you_mean
+from zk0_core.sim.setup import SETUP_RANGES, Setup, check_choice, check_range
+from zk0_core.sim.tasks import TASKS
 
 Box = tuple[tuple[float, float], tuple[float, float]]
 """(x0, y0), (x1, y1) on the table in metres, seen from the arm's base: x ahead, y to the left."""
@@ -26,9 +27,6 @@ REGIONS: dict[str, Box] = {
 }
 """Where the cube may lie: four strips, and the whole table."""
 
-TASKS = {"lift": "Pick up the red cube"}
-"""Task to the sentence that the policy is told."""
-
 SPLITS = ("train", "eval")
 MAX_EPISODES = 1_000
 MAX_SEED = 9_999
@@ -42,9 +40,10 @@ _DEMONSTRATIONS_FROM = 10_000_000
 _SEEDS_PER_RECORDING = 10 * MAX_EPISODES
 
 
-def demonstration_seeds(region: str, split: str, seed: int) -> range:
-    """Return the scene seeds of one recording; disjoint for each region, split and seed."""
-    row = (seed * len(SPLITS) + SPLITS.index(split)) * len(REGIONS) + list(REGIONS).index(region)
+def demonstration_seeds(region: str, split: str, seed: int, task: str = "lift") -> range:
+    """Return the scene seeds of one recording; disjoint for each task, region, split and seed."""
+    row = list(TASKS).index(task) * (MAX_SEED + 1) + seed
+    row = (row * len(SPLITS) + SPLITS.index(split)) * len(REGIONS) + list(REGIONS).index(region)
     start = _DEMONSTRATIONS_FROM + row * _SEEDS_PER_RECORDING
     return range(start, start + _SEEDS_PER_RECORDING)
 
@@ -58,11 +57,10 @@ def region_of(xy: tuple[float, float]) -> str:
     return strips[-1]
 
 
-@attrs.frozen
-class SimSpec:
+@attrs.frozen(kw_only=True)
+class SimSpec(Setup):
     """One set of demonstrations of the simulated arm."""
 
-    task: str = "lift"
     region: str = "all"
     split: str = "train"
     episodes: int = 50
@@ -72,11 +70,11 @@ class SimSpec:
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that name no recording."""
-        _check_choice("task", self.task, tuple(TASKS))
-        _check_choice("region", self.region, tuple(REGIONS))
-        _check_choice("split", self.split, SPLITS)
-        _check_range("episodes", self.episodes, 1, MAX_EPISODES)
-        _check_range("seed", self.seed, 0, MAX_SEED)
+        super().__attrs_post_init__()
+        check_choice("region", self.region, tuple(REGIONS))
+        check_choice("split", self.split, SPLITS)
+        for name, (low, high) in _RANGES.items():
+            check_range(name, getattr(self, name), low, high)
 
     @classmethod
     def parse(cls, uri: str) -> "SimSpec":
@@ -93,7 +91,9 @@ class SimSpec:
                 "sim:lift?region=left&episodes=50"
             )
         values: dict[str, Any] = {"task": address.place, **address.options}
-        values |= {name: address.whole_number(name) for name in _NUMBERS if name in values}
+        values |= {
+            name: address.whole_number(name) for name in (*_RANGES, *SETUP_RANGES) if name in values
+        }
         try:
             return cls(**values)
         except DataError as error:
@@ -105,31 +105,29 @@ class SimSpec:
         uri = f"sim:{self.task}?region={self.region}&episodes={self.episodes}"
         if self.split != "train":
             uri += f"&split={self.split}"
-        return uri + (f"&seed={self.seed}" if self.seed else "")
+        if self.seed:
+            uri += f"&seed={self.seed}"
+        return uri + "".join(f"&{name}={value}" for name, value in self.unusual.items())
 
     @property
-    def instruction(self) -> str:
-        """The sentence that the policy is told."""
-        return TASKS[self.task]
+    def unusual(self) -> dict[str, str | int]:
+        """Options of the set-up, as far as they are not the usual ones of the task."""
+        usual = Setup(task=self.task)
+        values = {name: getattr(self, name) for name in SETUP_OPTIONS}
+        return {name: value for name, value in values.items() if value != getattr(usual, name)}
+
+    @property
+    def setup(self) -> Setup:
+        """What the arm is set up for."""
+        values = {name: getattr(self, name) for name in SETUP_OPTIONS}
+        return Setup(task=self.task, **values)
 
     @property
     def scene_seeds(self) -> range:
         """The seeds that the recording's scenes are drawn from, in the order they are tried."""
-        return demonstration_seeds(self.region, self.split, self.seed)
+        return demonstration_seeds(self.region, self.split, self.seed, self.task)
 
 
-_OPTIONS = ("region", "episodes", "split", "seed")
-_NUMBERS = ("episodes", "seed")
-
-
-def _check_choice(kind: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a `value` that is not among `choices`."""
-    if value not in choices:
-        guess = did_you_mean(value, choices)
-        raise DataError(f"unknown {kind} '{value}'; choose from {', '.join(choices)}{guess}")
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    """Refuse a `value` outside [low, high]."""
-    if not low <= value <= high:
-        raise DataError(f"{name}={value} is out of range; choose {low} to {high}")
+SETUP_OPTIONS = tuple(field.name for field in attrs.fields(Setup) if field.name != "task")
+_OPTIONS = ("region", "episodes", "split", "seed", *SETUP_OPTIONS)
+_RANGES = {"episodes": (1, MAX_EPISODES), "seed": (0, MAX_SEED)}
