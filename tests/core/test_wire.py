@@ -10,7 +10,7 @@ from flwr.app import Array, ArrayRecord
 from zk0_core.builtin.codec_float32 import Float32Codec
 from zk0_core.errors import WireError
 from zk0_core.plan import PluginChoice
-from zk0_core.server.admission import admit
+from zk0_core.server.admission import Asked, admit, check_report
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors
 from zk0_core.wire.orders import (
@@ -47,11 +47,13 @@ ORDER = RoundOrder(
     mu=Span.constant(0.01),
     boost=1.0,
     accepted_round=1,
+    nonce="5eed",
 )
 REPORT = RoundReport(
     run="demo",
     round=2,
     client="left",
+    nonce="5eed",
     dataset="local:left",
     examples=10,
     steps=5,
@@ -61,11 +63,12 @@ REPORT = RoundReport(
     grad_norm=1.0,
     lr=1e-3,
     mu=0.01,
-    update_norm=1.0,
     seconds=1.0,
     seconds_data=0.1,
     seconds_compute=0.9,
 )
+
+ASKED = Asked(ORDER, PARAMS, Float32Codec(), frames=12)
 
 
 def test_an_order_survives_the_wire() -> None:
@@ -118,11 +121,16 @@ def test_a_spooled_record_comes_back_whole(tmp_path: Path) -> None:
         ({"w": np.zeros((1, 2), np.float32)}, r"w has shape \(1, 2\), expected \(2,\)"),
         ({"w": np.zeros(2)}, "w is float64, expected float32"),
         ({"w": np.array([np.nan, 0], np.float32)}, "NaN or infinity in w"),
+        ({"w": np.array([0, -np.inf], np.float32)}, "NaN or infinity in w"),
+        (
+            {"w": np.array([1, -2e18], np.float32)},
+            r"a value of -2e\+18 in w; none may exceed 1e\+18",
+        ),
     ],
 )
 def test_unusable_updates_are_refused_by_name(encoded: Tensors, text: str) -> None:
     with pytest.raises(WireError, match=text):
-        admit(ORDER, REPORT, encoded, {}, Float32Codec(), PARAMS)
+        admit(REPORT, encoded, {}, ASKED)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +140,25 @@ def test_unusable_updates_are_refused_by_name(encoded: Tensors, text: str) -> No
         ({"round": 1}, "report is for round 1, the order was for 2"),
         ({"client": "right"}, "report is for client 'right', the order was for 'left'"),
         ({"run": "old"}, "report is for run 'old', the order was for 'demo'"),
+        (
+            {"nonce": "feed"},
+            "report answers another order of round 2: its nonce is not this one's",
+        ),
+        ({"steps": 4}, "report is of 4 steps, the order was for 5"),
+        (
+            {"examples": 13},
+            "update counts 13 examples; the client said before training that it has 12 frames",
+        ),
+        ({"loss": -1e19}, r"loss is -1e\+19; no figure may exceed 1e\+18"),
     ],
 )
 def test_reports_of_something_else_are_refused(change: dict[str, object], text: str) -> None:
     report = attrs.evolve(REPORT, **change)  # type: ignore[arg-type]  # fields by name
     with pytest.raises(WireError, match=text):
-        admit(ORDER, report, PARAMS, {}, Float32Codec(), PARAMS)
+        check_report(report, ASKED)
 
 
 def test_a_good_update_is_decoded() -> None:
-    update = admit(ORDER, REPORT, PARAMS, {}, Float32Codec(), PARAMS)
+    update = admit(REPORT, PARAMS, {}, ASKED)
     assert (update.client, update.examples) == ("left", 10)
     assert update.delta["w"].tolist() == [1.0, 2.0]

@@ -27,6 +27,7 @@ class ClientRecord:
     steps: int
     examples: int
     update_norm: float
+    """Euclidean norm of the update, as the server decoded it."""
     bytes_up: int
     bytes_down: int
     seconds: float
@@ -34,6 +35,10 @@ class ClientRecord:
     seconds_compute: float
     start_loss: float | None = None
     """Loss before training; None unless the strategy asks for it."""
+    cosine: float | None = None
+    """Between the update and the mean of the others'; None when there was nothing to compare."""
+    epsilon: float | None = None
+    """What the client has spent of its privacy so far; None where it adds no noise."""
 
 
 @attrs.frozen
@@ -42,6 +47,8 @@ class Refusal:
 
     client: str
     reason: str
+    failed: bool = False
+    """Whether the client failed or was not heard of, so that there was no update to refuse."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +63,8 @@ class RoundRecord:
     """Figures per evaluation dataset, as its evaluators gave them."""
     clients: Sequence[ClientRecord] = ()
     refused: Sequence[Refusal] = ()
+    quarantined: Sequence[str] = ()
+    """Clients that were not asked: too many of their updates had been refused."""
     counted: bool = True
     """Whether enough updates came in for the round to change the model."""
     lr: float | None = None
@@ -121,4 +130,5 @@ def from_line(line: str) -> RoundRecord:
     fields["clients"] = tuple(ClientRecord(**entry) for entry in clients)
     fields["refused"] = tuple(Refusal(**entry) for entry in fields["refused"])
     fields["datasets"] = tuple(fields["datasets"])
+    fields["quarantined"] = tuple(fields["quarantined"])
     return RoundRecord(**fields)

@@ -27,6 +27,8 @@ class ClientPlan:
     dataset: str
     rename: Mapping[str, str] = attrs.field(factory=dict)
     """Camera or joint in the dataset to the name that the policy knows it by."""
+    epsilon: float | None = None
+    """What this client may spend of its privacy, ever; None where it sets no bound of its own."""
 
 
 @attrs.frozen
@@ -60,6 +62,9 @@ class RunPlan:
     optimizer_state: str = "keep"
     fraction: float = 1.0
     min_updates: int = 1
+    quarantine_after: int = 3
+    max_update_mb: float | None = None
+    """Largest reply of a client, in MB; None for what the parameters ask for."""
     eval_every: int = 1
     checkpoint_every: int = 1
     eta_min: float = 5e-7
@@ -70,10 +75,10 @@ class RunPlan:
     threads: int = 1
     """Threads per client; changes bits of results."""
     device: str = "cpu"
+    name_datasets: bool = False
+    """Whether a model card may name clients and their datasets."""
     cache_gb: float | None = None
     """Disk for caches of all datasets together; None for what is free. Which kind of cache a
     dataset gets changes last bits of results."""
     uplink_mbps: float | None = None
     """Upload speed of a client in Mbit/s, to tell times by; None when it is not known."""
-    name_datasets: bool = False
-    """Whether a model card may name clients and their datasets."""

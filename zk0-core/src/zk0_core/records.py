@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from zk0_core.options import between_open, ge, gt
 from zk0_core.protocols import (
     Codec,
     DatasetLoader,
@@ -36,6 +37,37 @@ class StrategyOptions:
         default=(),
         metadata={"help": "Tensors that stay with their client, as patterns: 'action_out_proj.*'."},
     )
+    norm_clip: float | None = attrs.field(
+        default=None,
+        validator=gt(0.0),
+        metadata={"help": "Norm to which the server scales longer updates; none: no bound."},
+    )
+    dp_clip: float | None = attrs.field(
+        default=None,
+        validator=gt(0.0),
+        metadata={"help": "Norm to which clients scale longer updates; none: no bound."},
+    )
+    dp_noise: float = attrs.field(
+        default=0.0,
+        validator=ge(0.0),
+        metadata={"help": "Standard deviation of clients' noise, over dp_clip; 0: no noise."},
+    )
+    dp_delta: float = attrs.field(
+        default=1e-5,
+        validator=between_open(0.0, 1.0),
+        metadata={"help": "The delta at which clients count their epsilon."},
+    )
+    dp_epsilon: float | None = attrs.field(
+        default=None,
+        validator=gt(0.0),
+        metadata={"help": "Epsilon at which a client stops taking part; none: no bound."},
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.dp_noise and self.dp_clip is None:
+            raise ValueError(f"dp_noise must be 0 without dp_clip, got {self.dp_noise:g}")
+        if self.dp_epsilon is not None and not self.dp_noise:
+            raise ValueError(f"dp_epsilon must be none without dp_noise, got {self.dp_epsilon:g}")
 
 
 @attrs.frozen(kw_only=True)

@@ -7,12 +7,14 @@ The one place where defaults meet: those of zk0 (`settings.RunValues`), of the p
 from collections.abc import Sequence
 from typing import cast
 
+import attrs
+
 from zk0_core.addresses import Address, check_disjoint, split_joined
 from zk0_core.client_names import client_names
 from zk0_core.errors import PluginError, UsageError
 from zk0_core.options import did_you_mean, options_to_dict, structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
-from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyPlugin
+from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyOptions, StrategyPlugin
 from zk0_core.registry import Registry
 from zk0_core.settings import Choice, RunValues, Settings, merged
 
@@ -73,6 +75,8 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         optimizer_state=values.optimizer_state,
         fraction=values.fraction,
         min_updates=quorum,
+        quarantine_after=values.quarantine_after,
+        max_update_mb=values.max_update_mb,
         eval_every=values.eval_every,
         checkpoint_every=values.checkpoint_every,
         eta_min=values.eta_min,
@@ -81,12 +85,12 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         workers=values.workers,
         threads=values.threads,
         device=values.device,
+        name_datasets=values.name_datasets,
         cache_gb=values.cache_gb,
         uplink_mbps=values.uplink_mbps,
     )
 
 
-        name_datasets=values.name_datasets,
 def choose(registry: Registry, kind: str, choice: Choice, path: str = "") -> PluginChoice:
     """Return the plugin that `choice` names, with all of its options.
 
@@ -215,7 +219,8 @@ def _quorum(registry: Registry, strategy: PluginChoice, values: RunValues, clien
     options: object = structure_options(record.options, strategy.options, path="strategy")
     needed = record.needed_updates(options)
     if needed > asked:
-        own = {name: value for name, value in strategy.options.items() if name != "personal"}
+        common = {field.name for field in attrs.fields(StrategyOptions)}
+        own = {name: value for name, value in strategy.options.items() if name not in common}
         given = "".join(f", {k} = {value}" for k, value in own.items() if value is not None)
         raise UsageError(
             f"strategy '{strategy.name}'{given.replace(',', ' with', 1)} needs at least {needed} "
@@ -231,7 +236,7 @@ def _clients(settings: Settings) -> tuple[ClientPlan, ...]:
             f'no clients: add [[clients]] dataset = "URI" to {settings.origin}, or --client URI'
         )
     return tuple(
-        ClientPlan(name, client.dataset, client.rename)
+        ClientPlan(name, client.dataset, client.rename, client.epsilon)
         for name, client in zip(client_names(settings.clients), settings.clients, strict=True)
     )
 

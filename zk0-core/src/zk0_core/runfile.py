@@ -1,6 +1,7 @@
 """Run files: TOML to settings, strictly; and resolved plans to and from text."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,15 @@ def _text(table: Mapping[str, Any], key: str, path: str, origin: str, example: s
     return value
 
 
+def _positive(table: Mapping[str, Any], key: str, path: str, origin: str) -> float | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 < value < math.inf:
+        raise UsageError(f"{path}.{key} must be a number > 0, got {value!r} (from {origin})")
+    return float(value)
+
+
 def _texts(value: Any, path: str, origin: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise UsageError(f"{path} must be a list of texts, got {value!r} (from {origin})")
@@ -163,11 +173,12 @@ def _clients(table: Mapping[str, Any], origin: str) -> tuple[ClientSetting, ...]
     for number, value in enumerate(_list(table["clients"], "clients", origin)):
         path = f"clients[{number}]"
         entry = _table(value, path, origin)
-        _check_keys(entry, ("name", "dataset", "rename"), f"{path}.", origin)
+        _check_keys(entry, ("name", "dataset", "rename", "epsilon"), f"{path}.", origin)
         rename = _rename(entry.get("rename", {}), path, origin)
         name = _text(entry, "name", path, origin, "left-desk") if "name" in entry else ""
         dataset = _text(entry, "dataset", path, origin, "local:/data/left-desk")
-        clients.append(ClientSetting(dataset, name, rename, origin))
+        epsilon = _positive(entry, "epsilon", path, origin)
+        clients.append(ClientSetting(dataset, name, rename, origin, epsilon))
     return tuple(clients)
 
 

@@ -34,6 +34,7 @@ class ClientSetting:
     name: str = ""
     rename: Mapping[str, str] = attrs.field(factory=dict)
     origin: str = ""
+    epsilon: float | None = None
 
 
 @attrs.frozen
@@ -79,6 +80,22 @@ class RunValues:
         default=1,
         validator=ge(1),
         metadata={"help": "Usable updates that a round needs to count."},
+    )
+    quarantine_after: int = attrs.field(
+        default=3,
+        validator=ge(0),
+        metadata={
+            "help": "A client is not asked any more when so many of its updates were refused; "
+            "0: it always is."
+        },
+    )
+    max_update_mb: float | None = attrs.field(
+        default=None,
+        validator=gt(0),
+        metadata={
+            "help": "Most that a client may send in a round, in MB; none: three times the "
+            "parameters as float32."
+        },
     )
     eval_every: int = attrs.field(
         default=1,
@@ -127,6 +144,13 @@ class RunValues:
         ),
         metadata={"help": "Where policies train."},
     )
+    name_datasets: bool = attrs.field(
+        default=False,
+        metadata={
+            "help": "Whether a published model's card may name clients and their datasets; ask "
+            "their owners."
+        },
+    )
     cache_gb: float | None = attrs.field(
         default=None,
         validator=ge(0),
@@ -151,13 +175,6 @@ class Settings:
 
     origin: str
     """Who supplied them, for errors: a file's path, "preset four-regions", "flags"."""
-    name_datasets: bool = attrs.field(
-        default=False,
-        metadata={
-            "help": "Whether a published model's card may name clients and their datasets; ask "
-            "their owners."
-        },
-    )
     values: Mapping[str, Any] = attrs.field(factory=dict)
     """Fields of RunValues that are given."""
     origins: Mapping[str, str] = attrs.field(factory=dict)

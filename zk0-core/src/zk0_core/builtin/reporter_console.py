@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zk0_core.outliers import outliers
 from zk0_core.records import NoOptions, ReporterPlugin
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class ConsoleReporter:
     def finish(self, history: "History") -> None:
         """Count what went wrong on the way."""
         refused = [refusal for record in history.rounds for refusal in record.refused]
+        before = history.rounds[-2].quarantined if len(history.rounds) > 1 else ()
+        for client in sorted(set(record.quarantined) - set(before)):
+            self._say(f"  {client} is not asked any more: too many of its updates were refused")
         if refused:
             clients = ", ".join(sorted({refusal.client for refusal in refused}))
             self._say(f"{len(refused)} updates were refused, from {clients}; see history.jsonl")
@@ -52,6 +56,8 @@ class ConsoleReporter:
     def _say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
+        for sentence in outliers(history):
+            self._say(f"stands out: {sentence}")
 
 def _interval(record: "RoundRecord") -> str:
     intervals = [

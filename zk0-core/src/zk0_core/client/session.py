@@ -9,6 +9,7 @@ from loguru import logger
 
 from zk0_core.cache import limit_caches
 from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
+from zk0_core.client.privacy import Privacy
 from zk0_core.client.state import ClientState
 from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
 from zk0_core.data import training_episodes
@@ -27,7 +28,7 @@ from zk0_core.personal import personal_patterns, split
 from zk0_core.plan import ClientPlan
 from zk0_core.protocols import BatchSource, Policy, StatefulCodec
 from zk0_core.seeds import derive_seed
-from zk0_core.tensors import Tensors, difference, first_not_finite, norm
+from zk0_core.tensors import Tensors, difference, first_not_finite
 from zk0_core.wire.orders import Recipe, RoundOrder, RoundReport, SchemaReport
 
 
@@ -49,6 +50,8 @@ class ClientSession:
         self._codec = build_codec(recipe.codec)
         self._broadcast = build_broadcast_codec(recipe.codec)
         self._states = ClientState(folder)
+        # Beside the states and not among them: what was spent is not given back.
+        self._privacy = Privacy(client, recipe.strategy, folder.parent / "privacy.json")
         self._loaded: tuple[Policy, BatchSource] | None = None
         self._personal_start: Tensors = {}
 
@@ -79,9 +82,11 @@ class ClientSession:
             The report, the encoded update, and what the strategy's client half sends besides.
 
         Raises:
-            Zk0Error: if the frozen weights differ from the server's, or training diverged.
+            Zk0Error: if the frozen weights differ from the server's, training diverged, or the
+                client's privacy budget is spent.
         """
         started = time.perf_counter()
+        self._privacy.check(order.run, order.round)
         policy, source = self._load(order)
         params = policy.trainable()
         shared, personal = split(params, personal_patterns(order.recipe.strategy))
@@ -111,6 +116,9 @@ class ClientSession:
         delta = difference(to_numpy(shared), start)
         if (bad := first_not_finite(delta)) is not None:
             raise Zk0Error(f"training diverged in round {order.round}: {bad} is not finite")
+        sent_besides = objective.finish() if objective else {}
+        self._privacy.check_extra(sent_besides, order.recipe.strategy.name)
+        delta = self._privacy.apply(delta, order.run, order.round)
         update, remembered = self._encode(delta, group(state, "codec"))
         state = prefixed("optimizer", optimizer_state(optimizer, params))
         state |= prefixed("personal", to_numpy(personal)) | prefixed("codec", remembered)
@@ -121,17 +129,18 @@ class ClientSession:
             run=order.run,
             round=order.round,
             client=self._client.name,
+            nonce=order.nonce,
             dataset=self._client.dataset,
             examples=len(source),
             steps=order.local_steps,
             loss=outcome.policy_loss + outcome.prox_loss,
-            update_norm=norm(delta),
             seconds=time.perf_counter() - started,
             start_loss=start_loss,
+            epsilon=self._privacy.epsilon,
             **attrs.asdict(outcome),
         )
         logger.info("round {}: loss {:.4f}", order.round, report.loss)
-        return report, update, objective.finish() if objective else {}
+        return report, update, sent_besides
 
     def _encode(self, delta: Tensors, remembered: Tensors) -> tuple[Tensors, Tensors]:
         """Return an update as sent, and what the codec remembers of it."""

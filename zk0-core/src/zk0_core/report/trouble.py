@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from zk0_core.outliers import outliers
 from zk0_core.report.reading import Run
 
 SHOWN = 12
@@ -15,6 +16,8 @@ def troubles_of(run: Run) -> list[str]:
         *_unfinished(run),
         *_lost(run),
         *_refused(run),
+        *_quarantined(run),
+        *(f"{sentence}." for sentence in outliers(run.history)),
         *_absent(run),
         *_blind(run),
     ]
@@ -39,6 +42,15 @@ def _refused(run: Run) -> Iterator[str]:
     for (client, reason), rounds in found.items():
         updates = "An update" if len(rounds) == 1 else f"{len(rounds)} updates"
         yield f"{updates} of {client} refused ({_rounds(rounds).lower()}): {reason}"
+
+
+def _quarantined(run: Run) -> Iterator[str]:
+    since: dict[str, int] = {}
+    for record in run.history.rounds:
+        for client in record.quarantined:
+            since.setdefault(client, record.round)
+    for client, round in since.items():
+        yield f"{client} was not asked from round {round} on: too many of its updates were refused."
 
 
 def _absent(run: Run) -> Iterator[str]:

@@ -5,17 +5,37 @@ it to the last bit. One that comes before its turn waits on disk.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
+from zk0_core.errors import WireError
+from zk0_core.server.envelope import check_envelope
 from zk0_core.wire.spool import read_record, write_record
 
-POLL_SECONDS = 0.02
-CONNECT_SECONDS = 60.0
+MOST_BYTES = 64 * 2**20
+"""Bytes that an answer may have where nothing else is said."""
+
+
+class ClientFailed(WireError):
+    """A client could not do what it was asked, or is gone: there is no update to judge."""
+
+
+@attrs.frozen(kw_only=True)
+class Patience:
+    """How long a server waits for its clients; these are a simulation's values."""
+
+    poll: float = 0.02
+    """Seconds between two looks for replies."""
+    connect: float = 60.0
+    """Seconds that clients get to connect before the first round."""
+    round: float | None = None
+    """Seconds after which an answer comes too late; None to wait as long as its node is there."""
+    without: bool = False
+    """Whether to go on without clients that cannot take part, rather than to stop."""
 
 
 @attrs.frozen
@@ -24,31 +44,48 @@ class Reply:
 
     client: str
     record: RecordDict | None
-    failure: str = ""
+    problem: WireError | None = None
 
 
 class Exchange:
     """Asks clients, by name, and gives their answers in order."""
 
-    def __init__(self, grid: Grid, spool: Path) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        spool: Path,
+        patience: Patience = Patience(),
+        approved: Callable[[Grid], Mapping[int, str]] = lambda grid: {},
+    ) -> None:
+        """Ask over `grid`; `approved` tells under which name a node was let in, by its id."""
         self._grid = grid
         self._spool = spool
+        self._approved = approved
+        self.patience = patience
+
+    def approved_names(self) -> Mapping[int, str]:
+        """Return the names under which nodes were let in, by their ids; none in a simulation."""
+        return self._approved(self._grid)
 
     def nodes(self, expected: int) -> list[int]:
         """Return the nodes that are connected, in order of id.
 
-        A simulation's nodes come up while the server already runs: `expected` of them are waited
-        for, CONNECT_SECONDS at most.
+        Nodes may come up while the server already runs: `expected` of them are waited for, as
+        long as our patience goes.
         """
-        deadline = time.monotonic() + CONNECT_SECONDS
+        deadline = time.monotonic() + self.patience.connect
         while len(nodes := sorted(self._grid.get_node_ids())) < expected:
             if time.monotonic() > deadline:
                 break
-            time.sleep(POLL_SECONDS)
+            time.sleep(self.patience.poll)
         return nodes
 
     def ask(
-        self, message_type: str, contents: Mapping[str, RecordDict], nodes: Mapping[str, int]
+        self,
+        message_type: str,
+        contents: Mapping[str, RecordDict],
+        nodes: Mapping[str, int],
+        most_bytes: int = MOST_BYTES,
     ) -> Iterator[Reply]:
         """Send every client its record; yield the answers in order of client name.
 
@@ -56,6 +93,7 @@ class Exchange:
             message_type: Which function of the ClientApp answers, such as "train".
             contents: Client name to what it is sent.
             nodes: Client name to its node.
+            most_bytes: An answer that is larger is dropped, unread.
         """
         clients = sorted(contents)
         messages = [
@@ -64,32 +102,52 @@ class Exchange:
         ]
         # The node of a lost reply is not its sender's: keep the client of every message.
         waiting = dict(zip(self._grid.push_messages(messages), clients, strict=True))
+        seconds = self.patience.round
+        deadline = None if seconds is None else time.monotonic() + seconds
         early: dict[str, Path | Reply] = {}
         for turn in clients:
             # Not kept in a variable: it would stay in memory beside the next one.
-            yield self._wait_for(turn, waiting, early)
+            yield self._wait_for(turn, waiting, early, deadline, most_bytes)
 
     def _wait_for(
-        self, turn: str, waiting: dict[str, str], early: dict[str, Path | Reply]
+        self,
+        turn: str,
+        waiting: dict[str, str],
+        early: dict[str, Path | Reply],
+        deadline: float | None,
+        most_bytes: int,
     ) -> Reply:
         """Return the answer of the client `turn`; others that come before it go into `early`."""
         while turn not in early:
-            for client, reply in self._pull(waiting):
+            for client, reply in self._pull(waiting, most_bytes):
                 if client == turn:
                     return reply
                 if reply.record is None:
                     early[client] = reply
                 else:
                     early[client] = write_record(self._spool / f"{client}.spool", reply.record)
-            time.sleep(POLL_SECONDS)
+            if turn in early:
+                break
+            if deadline is not None and time.monotonic() > deadline:
+                # Whatever it still sends belongs to a message that nobody asks for any more.
+                late = ClientFailed(f"no answer within {self.patience.round:.0f} s")
+                return Reply(turn, None, late)
+            time.sleep(self.patience.poll)
         arrived = early.pop(turn)
         return Reply(turn, read_record(arrived)) if isinstance(arrived, Path) else arrived
 
-    def _pull(self, waiting: dict[str, str]) -> Iterator[tuple[str, Reply]]:
+    def _pull(self, waiting: dict[str, str], most_bytes: int) -> Iterator[tuple[str, Reply]]:
         for message_id in list(waiting):
             for message in self._grid.pull_messages([message_id]):
                 client = waiting.pop(message_id)
-                if message.has_error():
-                    yield client, Reply(client, None, str(message.error.reason))
-                else:
-                    yield client, Reply(client, message.content)
+                yield client, _reply(client, message, most_bytes)
+
+
+def _reply(client: str, message: Message, most_bytes: int) -> Reply:
+    if message.has_error():
+        return Reply(client, None, ClientFailed(f"client failed: {message.error.reason}"))
+    try:
+        check_envelope(message.content, most_bytes)
+    except WireError as problem:
+        return Reply(client, None, problem)
+    return Reply(client, message.content)

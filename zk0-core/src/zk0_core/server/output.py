@@ -139,6 +139,7 @@ def _server(record: RoundRecord) -> dict[str, Any]:
         "clients": _clients(record),
         "individual": individual,
         "refused": [attrs.asdict(refusal) for refusal in record.refused],
+        "quarantined": list(record.quarantined),
     }
 
 

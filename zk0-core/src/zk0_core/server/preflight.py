@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import attrs
 from loguru import logger
 
+from zk0_core.client_names import NAME, RESERVED
 from zk0_core.data import Statistics
 from zk0_core.datacheck.differences import Side, differences
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.ranges import range_findings
-from zk0_core.errors import DataError, RoundError
+from zk0_core.errors import DataError, RoundError, WireError, Zk0Error
 from zk0_core.lerobot.stats import pool
-from zk0_core.server.exchange import Exchange
+from zk0_core.server.exchange import Exchange, Reply
 from zk0_core.wire.orders import (
     QUERY_SCHEMA,
     ClientError,
@@ -30,41 +31,89 @@ class Roster:
     reports: tuple[SchemaReport, ...]
     nodes: dict[str, int]
     """Client name to its node."""
+    unfit: dict[int, str] = attrs.field(factory=dict)
+    """Nodes that are connected and cannot take part, and why."""
 
     @property
     def names(self) -> list[str]:
         """The clients' names, in order."""
         return [report.client for report in self.reports]
 
+    def without(self, client: str, why: str) -> "Roster":
+        """Return the roster without `client`, which cannot take part."""
+        return Roster(
+            tuple(report for report in self.reports if report.client != client),
+            {name: node for name, node in self.nodes.items() if name != client},
+            {**self.unfit, self.nodes[client]: why},
+        )
 
-def call_roll(exchange: Exchange, recipe: Recipe, expected: int) -> Roster:
+
+def call_roll(
+    exchange: Exchange, recipe: Recipe, expected: int, before: Roster | None = None
+) -> Roster:
     """Ask every connected node for its schema and sums, once `expected` are there.
+
+    Args:
+        exchange: How nodes are asked.
+        recipe: What they are to train.
+        expected: How many are needed.
+        before: Who was there before: they are not asked again, and those who left are left out.
 
     Raises:
         DataError: if a client's data cannot be used as asked; the text is the client's.
         RoundError: if a client failed, or not all are there.
     """
-    nodes = {str(node): node for node in exchange.nodes(expected)}
-    if len(nodes) < expected:
+    there = exchange.nodes(expected)
+    if len(there) < expected:
         raise RoundError(
-            f"{len(nodes)} of {expected} clients are connected; start the others and try again"
+            f"{len(there)} of {expected} clients are connected; start the others and try again"
         )
+    by_name = {name: node for name, node in before.nodes.items() if node in there} if before else {}
+    reports = [report for report in before.reports if report.client in by_name] if before else []
+    unfit = {node: why for node, why in before.unfit.items() if node in there} if before else {}
+    known = {*by_name.values(), *unfit}
+    nodes = {str(node): node for node in there if node not in known}
     question = to_record(recipe)
-    reports: list[SchemaReport] = []
-    by_name: dict[str, int] = {}
+    approved = exchange.approved_names()
     for reply in exchange.ask(QUERY_SCHEMA, dict.fromkeys(nodes, question), nodes):
-        if reply.record is None:
-            raise RoundError(f"a client failed before training: {reply.failure}")
-        if header_type(reply.record) == ClientError.__name__:
-            problem = from_record(reply.record, ClientError)
-            raise (DataError if problem.usage else RoundError)(problem.reason)
-        report = from_record(reply.record, SchemaReport)
-        if report.client in by_name:
-            raise DataError(f"two clients are called {report.client!r}; names must differ")
+        try:
+            report = _schema_report(reply)
+            if (name := approved.get(nodes[reply.client], report.client)) != report.client:
+                raise DataError(
+                    f"node {name!r} calls itself {report.client!r}; its operator enrolls it again "
+                    "under the name that was approved"
+                )
+            if report.client in by_name:
+                raise DataError(f"two clients are called {report.client!r}; names must differ")
+        except Zk0Error as problem:
+            if not exchange.patience.without:
+                raise
+            logger.warning("node {} does not take part: {}", reply.client, problem)
+            unfit[nodes[reply.client]] = str(problem)
+            continue
         by_name[report.client] = nodes[reply.client]
         reports.append(report)
+    if not reports:
+        raise RoundError(f"no client can take part: {'; '.join(unfit.values())}")
     reports.sort(key=lambda report: report.client)
-    return Roster(tuple(reports), by_name)
+    return Roster(tuple(reports), by_name, unfit)
+
+
+def _schema_report(reply: Reply) -> SchemaReport:
+    """Return what a client says of its data.
+
+    Raises:
+        Zk0Error: if it says why it cannot, or nothing.
+    """
+    if reply.record is None:
+        raise RoundError(f"before training, {reply.problem}")
+    if header_type(reply.record) == ClientError.__name__:
+        problem = from_record(reply.record, ClientError)
+        raise (DataError if problem.usage else RoundError)(problem.reason)
+    report = from_record(reply.record, SchemaReport)
+    if not NAME.fullmatch(report.client) or report.client.lower() in RESERVED:
+        raise WireError(f"a client calls itself {report.client[:40]!r}, which is no file's name")
+    return report
 
 
 def pooled_statistics(reports: Sequence[SchemaReport]) -> Statistics:

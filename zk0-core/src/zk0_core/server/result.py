@@ -1,12 +1,14 @@
 """Whether what a strategy returns can be the global model."""
 
+import numpy as np
+
 from zk0_core.errors import PluginError
 from zk0_core.plan import PluginChoice
 from zk0_core.tensors import Tensors
 
 
 def fitting(new: Tensors, old: Tensors, strategy: PluginChoice) -> Tensors:
-    """Return `new`, once it is found to have the names, shapes and dtypes of `old`.
+    """Return `new`, once it is found finite, and to have the names, shapes and dtypes of `old`.
 
     Args:
         new: What the strategy's `finish` returned.
@@ -24,6 +26,9 @@ def fitting(new: Tensors, old: Tensors, strategy: PluginChoice) -> Tensors:
         found, wanted = new[name], old[name]
         if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
             problem = f"{name} as {found.dtype} {found.shape}, not {wanted.dtype} {wanted.shape}"
+            break
+        if not np.isfinite(found).all():
+            problem = f"NaN or infinity in {name}"
             break
     if problem:
         raise PluginError(

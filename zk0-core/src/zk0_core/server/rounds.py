@@ -1,38 +1,33 @@
 """The rounds of a federated run: send the model out, combine what comes back, score it."""
 
+import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
+from flwr.app import RecordDict
 from loguru import logger
 
 from zk0_core.errors import RoundError, WireError
 from zk0_core.history import ClientRecord, History, Refusal, RoundRecord
 from zk0_core.personal import personal_patterns, split
 from zk0_core.plan import RunPlan
-from zk0_core.protocols import Codec, Strategy, Update
+from zk0_core.protocols import Codec, Strategy
 from zk0_core.schedules import Schedules
-from zk0_core.server.admission import admit
-from zk0_core.server.exchange import Exchange, Reply
+from zk0_core.server.admission import Asked, open_reply
+from zk0_core.server.comparison import Comparison
+from zk0_core.server.envelope import most_bytes
+from zk0_core.server.exchange import ClientFailed, Exchange, Reply
 from zk0_core.server.kept import kept
 from zk0_core.server.preflight import Roster
+from zk0_core.server.quarantine import outside, quarantined
 from zk0_core.server.result import fitting
 from zk0_core.server.sampling import sample_clients
 from zk0_core.span import Span
-from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import (
-    TRAIN,
-    ClientError,
-    RoundOrder,
-    RoundReport,
-    bytes_in,
-    from_record,
-    header_type,
-    pack,
-    pack_each,
-    tensors_from,
-    to_record,
-)
+from zk0_core.tensors import Tensors, norm
+from zk0_core.transforms import server_transforms, transformed
+from zk0_core.wire.orders import TRAIN, RoundOrder, bytes_in, pack, pack_each, to_record
 
 MAX_LOST_ROUNDS = 3
 """A run stops after so many rounds in a row that did not count."""
@@ -56,6 +51,11 @@ class Federation:
     keep: Path | None = None
     """Where a round's updates stay for a strategy that sees all at once; None when it streams."""
 
+    def asked(self, order: RoundOrder, params: Tensors) -> Asked:
+        """Return what the answer to `order` must fit, `params` being those that are exchanged."""
+        frames = {report.client: report.frames for report in self.roster.reports}
+        return Asked(order, params, self.codec, frames[order.client])
+
 
 def run_round(
     federation: Federation, round: int, params: Tensors, history: History
@@ -68,36 +68,39 @@ def run_round(
     """
     plan, strategy = federation.plan, federation.strategy
     started = time.perf_counter()
-    clients = sample_clients(federation.roster.names, plan.fraction, plan.seed, round)
+    quarantine = quarantined(history, plan.quarantine_after)
+    available = outside(federation.roster.names, quarantine)
+    clients = sample_clients(available, plan.fraction, plan.seed, round)
     common = federation.schedules.lr(round, history)
     orders = {c: make_order(federation, round, c, history, common) for c in clients}
 
     shared, personal = split(params, personal_patterns(plan.strategy))
     strategy.begin(shared, round)
-    broadcast = pack(federation.broadcast.encode(shared))
-    extras = pack_each({client: strategy.order(client) for client in clients})
-    contents = {
-        client: to_record(order, params=broadcast, extra=extras[client])
-        for client, order in orders.items()
-    }
+    contents = pack_orders(federation, orders, shared)
+    comparison = Comparison(plan.seed)
     accepted: list[ClientRecord] = []
     refused: list[Refusal] = []
-    for reply in federation.exchange.ask(TRAIN, contents, federation.roster.nodes):
+    limit = most_bytes(shared, plan.max_update_mb)
+    for reply in federation.exchange.ask(TRAIN, contents, federation.roster.nodes, limit):
+        asked = federation.asked(orders[reply.client], shared)
         try:
-            bytes_down = bytes_in(contents[reply.client])
-            accepted.append(fold_in(federation, reply, orders[reply.client], bytes_down, shared))
+            sent = bytes_in(contents[reply.client])
+            accepted.append(fold_in(federation, reply, asked, comparison, sent))
         except WireError as problem:
             logger.warning("round {}: {} refused: {}", round, reply.client, problem)
-            refused.append(Refusal(reply.client, str(problem)))
+            failed = isinstance(problem, ClientFailed)
+            refused.append(Refusal(reply.client, str(problem), failed))
         del reply  # or it would stay in memory beside the next one
 
     counted = len(accepted) >= plan.min_updates
     if counted:
         params = fitting(strategy.finish(), shared, plan.strategy) | personal
+    cosines = comparison.cosines()
     record = RoundRecord(
         round=round,
-        clients=tuple(accepted),
+        clients=tuple(attrs.evolve(each, cosine=cosines[each.client]) for each in accepted),
         refused=tuple(refused),
+        quarantined=quarantine,
         counted=counted,
         lr=common.at(plan.local_steps - 1, plan.local_steps),
         mu=federation.schedules.mu(round, history).at(plan.local_steps - 1, plan.local_steps),
@@ -122,20 +125,34 @@ def make_order(
         mu=federation.schedules.mu(round, history, client),
         boost=lr.start / common.start if common.start else 1.0,
         accepted_round=history.accepted_round(client),
+        # Not derived from the seed: a round that is run again has other orders than the first time.
+        nonce=secrets.token_hex(16),
     )
 
 
+def pack_orders(
+    federation: Federation, orders: Mapping[str, RoundOrder], params: Tensors
+) -> dict[str, RecordDict]:
+    """Return what each client is sent: its order, `params`, and what the strategy adds for it."""
+    broadcast = pack(federation.broadcast.encode(params))
+    extras = pack_each({client: federation.strategy.order(client) for client in orders})
+    return {
+        client: to_record(order, params=broadcast, extra=extras[client])
+        for client, order in orders.items()
+    }
+
+
 def fold_in(
-    federation: Federation, reply: Reply, order: RoundOrder, bytes_down: int, params: Tensors
+    federation: Federation, reply: Reply, asked: Asked, comparison: Comparison, bytes_down: int
 ) -> ClientRecord:
     """Give a reply's update to the strategy.
 
     Args:
         federation: Whose strategy.
         reply: One client's answer.
-        order: What it was asked for.
+        asked: What it must fit.
+        comparison: Where it is compared with the others'.
         bytes_down: What the client was sent.
-        params: The global parameters that are exchanged.
 
     Returns:
         What goes into the history of this client.
@@ -143,40 +160,20 @@ def fold_in(
     Raises:
         WireError: with the reason why the update does not count.
     """
-    report, update = open_reply(reply, order, federation.codec, params)
+    report, update = open_reply(reply, asked)
+    delta = dict(update.delta)
+    clipped = transformed(delta, server_transforms(federation.plan.strategy))
+    update = attrs.evolve(update, delta=clipped)
     federation.strategy.add(kept(update, federation.keep) if federation.keep else update)
-    return client_record(order, report, bytes_down, reply)
-
-
-def open_reply(
-    reply: Reply, order: RoundOrder, codec: Codec, params: Tensors
-) -> tuple[RoundReport, Update]:
-    """Return what a reply holds, once it is found usable.
-
-    Raises:
-        WireError: with the reason why it is not.
-    """
-    if reply.record is None:
-        raise WireError(f"client failed: {reply.failure}")
-    if header_type(reply.record) == ClientError.__name__:
-        raise WireError(from_record(reply.record, ClientError).reason)
-    report = from_record(reply.record, RoundReport)
-    encoded = tensors_from(reply.record, "update", reply.client)
-    extra = tensors_from(reply.record, "extra", reply.client)
-    return report, admit(order, report, encoded, extra, codec, params)
-
-
-def client_record(
-    order: RoundOrder, report: RoundReport, bytes_down: int, reply: Reply
-) -> ClientRecord:
-    """Return what goes into the history of a client whose update counts."""
+    comparison.add(reply.client, delta, update.examples)
     fields = attrs.asdict(report)
-    del fields["run"], fields["round"]
+    del fields["run"], fields["round"], fields["nonce"]
     assert reply.record is not None
     return ClientRecord(
         **fields,
-        lr_span=attrs.astuple(order.lr),
-        boost=order.boost,
+        lr_span=attrs.astuple(asked.order.lr),
+        boost=asked.order.boost,
+        update_norm=norm(delta),
         bytes_up=bytes_in(reply.record),
         bytes_down=bytes_down,
     )

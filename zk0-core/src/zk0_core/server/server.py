@@ -175,3 +175,4 @@ class Server:
         """Return the model with `params`, written where the workers find them."""
         path: Path = self._params_file
         return attrs.evolve(model, params=path, params_hash=write_params(path, params))
+                nonce="",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from zk0_core.tensors import Tensors
     from zk0_core.wire.orders import RoundOrder
 
+MOST_EXAMPLES = 2**20
+"""How many frames each client says that it has."""
+
 
 @attrs.frozen
 class Answer:
@@ -112,7 +115,6 @@ def loopback_grid(answers: Mapping[str, Answer], arrival: Sequence[str]) -> Any:
 def _reply(content: "RecordDict", answer: Answer) -> "RecordDict":
     """Return the record that a client sends for the order in `content`."""
     from zk0_core.parts import build_codec
-    from zk0_core.tensors import norm
     from zk0_core.wire.orders import RoundOrder, RoundReport, from_record, pack, to_record
 
     order = from_record(content, RoundOrder)
@@ -120,6 +122,7 @@ def _reply(content: "RecordDict", answer: Answer) -> "RecordDict":
         run=order.run,
         round=order.round,
         client=order.client,
+        nonce=order.nonce,
         dataset="tiny:",
         examples=answer.examples,
         steps=order.local_steps,
@@ -129,8 +132,6 @@ def _reply(content: "RecordDict", answer: Answer) -> "RecordDict":
         grad_norm=1.0,
         lr=order.lr.start,
         mu=order.mu.start,
-        # JSON has no NaN; the server looks at the values themselves.
-        update_norm=_finite(norm(answer.delta)),
         seconds=1.0,
         seconds_data=0.5,
         seconds_compute=0.5,
@@ -138,10 +139,6 @@ def _reply(content: "RecordDict", answer: Answer) -> "RecordDict":
     )
     update = build_codec(order.recipe.codec).encode(answer.delta)
     return to_record(report, update=pack(update), extra=pack(answer.extra))
-
-
-def _finite(value: float) -> float:
-    return value if abs(value) < float("inf") else 0.0
 
 
 def _federation(
@@ -166,7 +163,7 @@ def _federation(
             schema=dataset.schema,
             statistics=statistics,
             episodes=tuple(dataset.episodes),
-            frames=len(dataset.state),
+            frames=MOST_EXAMPLES,
         )
         for name in names
     )
@@ -203,5 +200,6 @@ def round_order(choice: PluginChoice, *, mu: float = 0.0, start_loss: bool = Fal
         mu=Span.constant(mu),
         boost=1.0,
         accepted_round=0,
+        nonce="",
         start_loss=start_loss,
     )

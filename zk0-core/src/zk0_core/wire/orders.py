@@ -5,6 +5,7 @@ of the tensors as sent; the receiver checks it before it uses a byte.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,12 +18,16 @@ from zk0_core.errors import WireError
 from zk0_core.plan import PluginChoice
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.wire.npy import read_array
 
 WIRE_VERSION = 1
 """Raised when messages change; both sides must have the same."""
 
 QUERY_SCHEMA = "query.schema"
 TRAIN = "train"
+
+MOST_SHOWN = 500
+"""Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +77,8 @@ class RoundOrder:
     boost: float
     accepted_round: int
     """Round of this client's last accepted update: its state goes on from there; 0 for none."""
+    nonce: str
+    """Drawn for this order alone; the report repeats it, so that no older one passes for it."""
     start_loss: bool = False
     """Whether the report must say the loss before training."""
 
@@ -93,6 +100,8 @@ class RoundReport:
     run: str
     round: int
     client: str
+    nonce: str
+    """That of the order."""
     dataset: str
     examples: int
     steps: int
@@ -102,15 +111,35 @@ class RoundReport:
     grad_norm: float
     lr: float
     mu: float
-    update_norm: float
     seconds: float
     seconds_data: float
     seconds_compute: float
     start_loss: float | None = None
     """Loss before training, where the order asks for it."""
+    epsilon: float | None = None
+    """What the client has spent of its privacy, with this update; None where it adds no noise."""
+
+
+def _exact(value: Any, kind: Any) -> Any:
+    """Return `value`, which must be a `kind`: nothing is converted in silence.
+
+    Raises:
+        ValueError: if it is none, or a number that no arithmetic is safe with.
+    """
+    if kind is float and type(value) is int:
+        value = float(value) if abs(value) <= 2**53 else math.inf
+    if type(value) is not kind:
+        raise ValueError(f"not a {kind.__name__}: {str(value)[:40]!r}")
+    if kind is float and not math.isfinite(value):
+        raise ValueError("not finite")
+    if kind is int and abs(value) >= 2**63:
+        raise ValueError("a whole number of more than 63 bits")
+    return value
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+for plain in (int, float, str, bool):
+    _converter.register_structure_hook(plain, _exact)
 
 
 @attrs.frozen
@@ -154,7 +183,7 @@ def to_record(header: Any, **groups: Packed) -> RecordDict:
 def header_type(record: RecordDict) -> str:
     """Return the name of the header's type; empty when there is no header."""
     header = record.config_records.get("header")
-    return str(header["type"]) if header else ""
+    return str(header.get("type", "")) if header else ""
 
 
 def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
@@ -168,13 +197,21 @@ def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
         if header_type(record) != kind.__name__:
             raise WireError(f"expected a {kind.__name__}, got a {header_type(record)}")
         return _converter.structure(json.loads(str(header["json"])), kind)
-    except (KeyError, ValueError, TypeError, cattrs.BaseValidationError) as problem:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        cattrs.BaseValidationError,
+    ) as problem:
         details = (
             cattrs.transform_error(problem)
             if isinstance(problem, cattrs.BaseValidationError)
             else [repr(problem)]
         )
-        raise WireError(f"malformed {kind.__name__}: {'; '.join(details)}") from problem
+        text = " ".join("; ".join(details).split())
+        raise WireError(f"malformed {kind.__name__}: {text[:MOST_SHOWN]}") from problem
 
 
 def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
@@ -188,7 +225,7 @@ def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
         expected = record.config_records["header"][group]
     except KeyError as problem:
         raise WireError(f"{sender} sent no tensors {group!r}") from problem
-    tensors = {name: array.numpy() for name, array in arrays.items()}
+    tensors = {name: read_array(name, array) for name, array in arrays.items()}
     if (found := fingerprint(tensors)) != expected:
         raise WireError(
             f"hash mismatch in {group!r} from {sender}: "
