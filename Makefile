@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 # Simulation and training use processes, not threads: more threads only fight for the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test long browser lint format types layers check bench clean
+.PHONY: help setup demo test long network browser lint format types layers check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,13 +20,17 @@ setup: ## make or refresh .venv
 demo: setup ## four simulated arms learn together; then says where video, chart and model are
 	@scripts/demo
 
-test: setup ## run the tests, all but those of `make long` and `make browser`
-	@echo "test: pytest -q -n $(TEST_PROCESSES) -m 'not long and not browser'"
-	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not long and not browser"
+test: setup ## run the tests, all but those of `make long`, `make network` and `make browser`
+	@echo "test: pytest -q -n $(TEST_PROCESSES) -m 'not long and not network and not browser'"
+	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not long and not network and not browser"
 
 long: setup ## run the tests that take more than half a minute each
 	@echo "long: pytest -q -n $(TEST_PROCESSES) -m long"
 	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "long and not browser"
+
+network: setup ## tests of federations: a server and nodes, as processes on this machine
+	@echo "network: pytest -q -m network tests/network"
+	@$(BIN)/pytest -q -m network tests/network
 
 browser: setup ## tests of the run's page and the dashboard in Chromium, which has to be installed
 	@echo "browser: pytest -q -m browser tests/report tests/dashboard"
@@ -50,7 +54,7 @@ layers: setup ## import-linter: who may import whom
 	@echo "layers: lint-imports"
 	@$(BIN)/lint-imports
 
-check: lint types layers test long ## everything that must pass before a change goes in
+check: lint types layers test long network ## everything that must pass before a change goes in
 
 bench: setup ## measure training, rounds, bytes and memory on a machine that does nothing else
 	@echo "bench: python benchmarks/run.py"

@@ -3,7 +3,7 @@ import importlib
 import click
 import pytest
 
-from zk0_cli import main, plan, plugins, sim
+from zk0_cli import client, main, plan, plugins, server, server_nodes, sim
 from zk0_cli.main import zk0 as group
 
 
@@ -12,6 +12,9 @@ def commands() -> list[tuple[str, str, str]]:
         ("", main.COMMANDS),
         ("plan ", plan.COMMANDS),
         ("plugins ", plugins.COMMANDS),
+        ("server ", server.COMMANDS),
+        ("server nodes ", server_nodes.COMMANDS),
+        ("client ", client.COMMANDS),
         ("sim ", sim.COMMANDS),
     )
     return [(f"{up}{name}", *entry) for up, table in tables for name, entry in table.items()]

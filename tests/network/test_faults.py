@@ -148,13 +148,13 @@ def test_a_superlink_that_is_killed(crowd: World) -> None:
     assert "superlink ended (killed by signal 9)" in (crowd.server.logs / "server.log").read_text()
 
 
-def test_a_superexec_that_is_killed(crowd: World) -> None:
+def test_a_launcher_that_is_killed(crowd: World) -> None:
     process, output = submit(crowd, rounds=4, **{"min-clients": 2})
     await_round(crowd, output, 1)
-    (superexec,) = children(process_of(crowd.server).pid, "flower-superexec")
-    os.kill(superexec, signal.SIGKILL)
+    (launcher,) = children(process_of(crowd.server).pid, "zk0_core.federation.launcher")
+    os.kill(launcher, signal.SIGKILL)
     ends_well(crowd, process, output, 4)
-    assert "superexec ended (killed by signal 9)" in (crowd.server.logs / "server.log").read_text()
+    assert "launcher ended (killed by signal 9)" in (crowd.server.logs / "server.log").read_text()
 
 
 def test_a_server_that_is_killed_goes_on_where_it_was(crowd: World) -> None:

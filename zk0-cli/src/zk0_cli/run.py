@@ -17,6 +17,7 @@ from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags, write_plugin_help
 from zk0_cli.progress import EchoProgress
 from zk0_cli.run_settings import RunFlags, run_settings
+from zk0_cli.submission import check_no_nodes, submission_options, submit
 from zk0_cli.table import echo_json
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.options import describe
@@ -89,7 +90,6 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--reporter", "reporters", metavar="NAME", multiple=True, help="Who is told; repeatable."
 )
-@click.option("--codec", metavar="NAME", help="How tensors are encoded on the wire.")
 @click.option(
     "--push-to",
     metavar="OWNER/NAME",
@@ -101,6 +101,7 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="WHOLE NUMBER",
     help="With --push-to: every so many rounds too, never before so many are done.",
 )
+@click.option("--codec", metavar="NAME", help="How tensors are encoded on the wire.")
 @value_options
 @click.option(
     "--episodes-per-client",
@@ -120,6 +121,7 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="DIR",
     help="Where the run goes; must be empty or missing.  [default: outputs/TIME-STRATEGY]",
 )
+@submission_options
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")
 @click.option(
     "--plot",
@@ -140,6 +142,10 @@ def run(
     plot: Path | None,
     as_json: bool,
     show_help: bool,
+    federation: str | None,
+    min_clients: int | None,
+    wait: float | None,
+    round_timeout: float | None,
     **flags: Any,
 ) -> None:
     """One federated run, as the flags, the RUNFILE and the preset say, in that order.
@@ -167,7 +173,16 @@ def run(
             echo_picture(curves, plot, err=True)
         _echo_plan(plan, as_json)
         return
-    _carry_out(plan, output or _default_output(plan), as_json)
+    asked_of_nodes = {
+        "min_clients": min_clients,
+        "wait": wait,
+        "round_seconds": round_timeout,
+    }
+    if federation is None:
+        check_no_nodes(asked_of_nodes)
+        _carry_out(plan, output or _default_output(plan), as_json)
+    elif reason := submit(federation, plan, output, asked_of_nodes, as_json):
+        raise Zk0Error(reason)
 
 
 def run_flags(parameters: dict[str, Any]) -> RunFlags:

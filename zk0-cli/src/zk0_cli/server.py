@@ -234,7 +234,7 @@ def status(name: str, as_json: bool) -> None:
 @click.option(
     "--of",
     "process",
-    type=click.Choice(["server", "front", "superlink", "superexec"]),
+    type=click.Choice(["server", "front", "superlink", "launcher"]),
     default="server",
     show_default=True,
     help="Whose log.",

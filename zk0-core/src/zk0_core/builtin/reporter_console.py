@@ -17,12 +17,16 @@ class ConsoleReporter:
 
     def start(self, plan: "RunPlan", folder: Path) -> None:
         """Say what begins."""
-        self._rounds = plan.rounds
+        self.begin(plan.rounds)
         chain = " + ".join(choice.name for choice in plan.schedulers) or "constant"
         self._say(
             f"{len(plan.clients)} clients, {plan.rounds} rounds of {plan.local_steps} steps, "
             f"{plan.strategy.name}, {chain}, {plan.policy.name}, seed {plan.seed}"
         )
+
+    def begin(self, rounds: int) -> None:
+        """Be ready to tell of `rounds` rounds that others carry out."""
+        self._rounds = rounds
 
     def round(self, record: "RoundRecord", history: "History") -> None:
         """Say how a round went."""
@@ -42,22 +46,22 @@ class ConsoleReporter:
         self._say("  ".join(parts))
         for refusal in record.refused:
             self._say(f"  refused {refusal.client}: {refusal.reason}")
+        before = history.rounds[-2].quarantined if len(history.rounds) > 1 else ()
+        for client in sorted(set(record.quarantined) - set(before)):
+            self._say(f"  {client} is not asked any more: too many of its updates were refused")
 
     def finish(self, history: "History") -> None:
         """Count what went wrong on the way."""
         refused = [refusal for record in history.rounds for refusal in record.refused]
-        before = history.rounds[-2].quarantined if len(history.rounds) > 1 else ()
-        for client in sorted(set(record.quarantined) - set(before)):
-            self._say(f"  {client} is not asked any more: too many of its updates were refused")
         if refused:
             clients = ", ".join(sorted({refusal.client for refusal in refused}))
             self._say(f"{len(refused)} updates were refused, from {clients}; see history.jsonl")
+        for sentence in outliers(history):
+            self._say(f"stands out: {sentence}")
 
     def _say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-        for sentence in outliers(history):
-            self._say(f"stands out: {sentence}")
 
 def _interval(record: "RoundRecord") -> str:
     intervals = [

@@ -244,9 +244,9 @@ class NodeTask:
 
 
 class TaskSource:
-    """Where a node's runner gets its tasks: the SuperNode beside it."""
+    """Where tasks are taken: from the SuperNode beside us, or from the SuperLink."""
 
-    def __init__(self, address: str, secret: bytes) -> None:
+    def __init__(self, address: str, secret: bytes, ca: Path | None = None) -> None:
         from flwr.supercore.interceptors import SuperExecAuthHttpInterceptor
 
         self._address = address
@@ -255,26 +255,61 @@ class TaskSource:
             SuperExecAuthHttpInterceptor(
                 master_secret=secret, protected_methods={"/flwr.proto.Runtime/AcquireTask"}
             ),
+            ca,
         )
 
     def take(self) -> NodeTask | None:
-        """Return the next task; None when there is none, or no SuperNode."""
+        """Return the next message for a node; None when there is none, or no SuperNode."""
         import httpx
-        from flwr.proto.runtime_pb2 import AcquireTaskRequest
         from flwr.supercore.constant import TaskType
 
-        request = AcquireTaskRequest(supported_task_types=[TaskType.CLIENT_APP])
+        token = self._take(TaskType.CLIENT_APP)
+        if not token:
+            return None
         try:
-            answer = self._client.AcquireTask(request)
-            if not (answer.HasField("task") and answer.token):
-                return None
-            return NodeTask(self._address, answer.token)
+            return NodeTask(self._address, token)
         except httpx.HTTPError:
             return None
+
+    def take_run(self) -> str:
+        """Return the token of the next run to carry out; empty when there is none."""
+        from flwr.supercore.constant import TaskType
+
+        return self._take(TaskType.SERVER_APP)
+
+    def _take(self, kind: str) -> str:
+        import httpx
+        from flwr.proto.runtime_pb2 import AcquireTaskRequest
+
+        try:
+            answer = self._client.AcquireTask(AcquireTaskRequest(supported_task_types=[kind]))
+        except httpx.HTTPError:
+            return ""
+        return str(answer.token) if answer.HasField("task") else ""
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+
+def run_server_app(address: str, ca: Path, token: str, parent: int) -> None:
+    """Carry out the run that `token` stands for, in this process; it ends with `parent`."""
+    from queue import Queue
+
+    from flwr.supercore.logger import mirror_output_to_queue
+    from flwr.superlink.runtime import run_serverapp
+
+    lines: Queue[str | None] = Queue()
+    mirror_output_to_queue(lines)
+    run_serverapp(
+        runtime_api_address=address,
+        log_queue=lines,
+        token=token,
+        insecure=False,
+        certificates=ca.read_bytes(),
+        parent_pid=parent,
+        runtime_dependency_install=False,
+    )
 
 
 def names_of_nodes(grid: "Grid") -> dict[int, str]:
@@ -299,11 +334,14 @@ def bundle_hash(bundle: bytes) -> str:
     return hashlib.sha256(bundle).hexdigest()
 
 
-def _runtime(address: str, interceptor: Any) -> Any:
+def _runtime(address: str, interceptor: Any, ca: Path | None = None) -> Any:
     from flwr.supercore.runtime import RuntimeHttpClient
 
     return RuntimeHttpClient.from_server_address(
-        server_address=address, insecure=True, root_certificates=None, interceptors=[interceptor]
+        server_address=address,
+        insecure=ca is None,
+        root_certificates=None if ca is None else str(ca),
+        interceptors=[interceptor],
     )
 
 

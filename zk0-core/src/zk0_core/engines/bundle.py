@@ -16,7 +16,7 @@ from zk0_core.errors import Zk0Error
 from zk0_core.wire.orders import WIRE_VERSION
 
 FOLDER_VARIABLE = "ZK0_SERVER_FOLDER"
-"""Where the ServerApp finds its federation; set by who starts SuperExec."""
+"""Where the ServerApp finds its federation; set by the server for its processes."""
 
 PROJECT = f"""\
 [build-system]

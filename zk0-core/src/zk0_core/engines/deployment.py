@@ -1,6 +1,8 @@
 """The ServerApp of a federation over a network: a run that was submitted, over Flower's Grid."""
 
 import shutil
+import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 from loguru import logger
 
-from zk0_core.errors import Zk0Error
+from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan, RunPlan
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ POLL_SECONDS = 0.25
 """Between two looks for replies: each look is a request to the SuperLink."""
 EMPTY_SECONDS = 600.0
 """How long a run waits for a node when all have left."""
+LOCK_SECONDS = 60.0
 
 
 def carry_out(grid: "Grid", run: str, federation: Path) -> None:
@@ -67,7 +70,8 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
         round=entry.round_seconds or None,
         without=True,
     )
-    with output.locked():
+    with ExitStack() as stack:
+        _lock(output, stack)
         shutil.rmtree(folder / "spool", ignore_errors=True)
         count = plan.workers or default_count()
         prepare_datasets(attrs.evolve(plan, clients=()), count, None)
@@ -79,6 +83,19 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
         finally:
             workers.close()
             shutil.rmtree(folder / "spool", ignore_errors=True)
+
+
+def _lock(output: "RunFolder", stack: ExitStack) -> None:
+    """Lock the run's folder until `stack` is left; who had it before may still be ending."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            stack.enter_context(output.locked())
+            return
+        except UsageError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _open(folder: Path, plan: RunPlan) -> "tuple[RunFolder, Checkpoint | None]":

@@ -21,9 +21,9 @@ LOOK_SECONDS = 1.0
 class Conductor:
     """Carries out the runs of a server; `look` is called again and again."""
 
-    def __init__(self, folder: ServerFolder, control: str, settings: ServerSettings) -> None:
+    def __init__(self, folder: ServerFolder, control: Control, settings: ServerSettings) -> None:
         self._runs = Runs(folder)
-        self._control = Control(control, folder.ca)
+        self._control = control
         self._settings = settings
         self._looked = 0.0
         self._waiting_since: dict[str, float] = {}

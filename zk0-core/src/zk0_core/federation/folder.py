@@ -77,8 +77,8 @@ class ServerFolder:
 
     @property
     def secret(self) -> Path:
-        """What SuperExec shows to the SuperLink."""
-        return self.path / "superexec.secret"
+        """What the launcher shows to the SuperLink."""
+        return self.path / "launcher.secret"
 
     @property
     def database(self) -> Path:

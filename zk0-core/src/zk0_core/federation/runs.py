@@ -46,7 +46,7 @@ class Runs:
                 name, number = f"{stem}-{number}", number + 1
         entry = RunEntry(
             name=name,
-            submitted=now(),
+            submitted=datetime.now(UTC).isoformat(timespec="milliseconds"),
             folder=str((output or self._folder / name / "output").absolute()),
             **asked,  # type: ignore[arg-type]  # fields by name
         )

@@ -1,4 +1,4 @@
-"""The server of a federation: SuperLink, SuperExec and front, and the runs that are submitted."""
+"""The server of a federation: SuperLink, launcher and front, and the runs that are submitted."""
 
 import os
 import socket
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from zk0_core.engines._flower_network import Control
 from zk0_core.engines.bundle import FOLDER_VARIABLE
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.certificates import (
@@ -114,7 +115,7 @@ def serve(folder: ServerFolder) -> None:
                 ServerProcess(pid=os.getpid(), started=now(), address=address, control=control),
             )
             logger.info("federation '{}' is served at {}", folder.name, address)
-            conductor = Conductor(folder, control, settings)
+            conductor = Conductor(folder, Control(control, folder.ca), settings)
             while not ended:
                 for child in children:
                     child.revive()
@@ -139,7 +140,6 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
     environment = {
         "FLWR_HOME": str(folder.path / "flower"),
         FOLDER_VARIABLE: str(folder.path),
-        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",
     }
     host, _, port = control.rpartition(":")
     secret = ("--superexec-auth-secret-file", str(folder.secret))
@@ -150,16 +150,13 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
         *("--ssl-keyfile", key, "--enable-supernode-auth"),
         *("--database", str(folder.database)),
     )
-    superexec = (
-        *(program("flower-superexec"), "--runtime-api-address", control),
-        *("--root-certificates", str(folder.ca), *secret),
-    )
+    launcher = (sys.executable, "-m", "zk0_core.federation.launcher", str(folder.path), control)
     front = (
         *(sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control),
         *(settings.host, str(settings.port)),
         *(settings.certificate or certificate, settings.key or key),
     )
-    commands = {"superlink": superlink, "superexec": superexec, "front": front}
+    commands = {"superlink": superlink, "launcher": launcher, "front": front}
     return [
         Child(name, command, folder.logs / f"{name}.log", environment)
         for name, command in commands.items()

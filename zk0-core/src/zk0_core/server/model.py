@@ -94,12 +94,17 @@ def start_model(ref: ModelRef, reports: Sequence[SchemaReport]) -> Start:
 def save_model(ref: ModelRef, folder: Path) -> None:
     """Write the model in LeRobot's own format to `folder`."""
     load_model(ref).save(folder)
+    write_facts(ref, folder)
+
+
+def write_facts(ref: ModelRef, folder: Path) -> None:
+    """Write what is known of a model beside its weights to `folder`."""
     facts = _converter.unstructure(attrs.evolve(ref, params=None, params_hash=""))
     write_json(folder / FACTS, facts)
 
 
 def read_facts(folder: Path) -> ModelRef:
-    """Return what `save_model` wrote of the model in `folder` beside its weights."""
+    """Return what `write_facts` wrote of the model in `folder`."""
     return _converter.structure(json.loads((folder / FACTS).read_text()), ModelRef)
 
 

@@ -1,7 +1,7 @@
 """The server of a run: preflight, rounds, evaluation and records, over any Grid."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -10,6 +10,7 @@ from loguru import logger
 
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
+from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.history import RoundRecord
 from zk0_core.parts import (
     build_broadcast_codec,
@@ -31,16 +32,18 @@ from zk0_core.server.model import (
     ModelRef,
     Start,
     check_overlap,
+    read_facts,
     save_model,
     start_model,
+    write_facts,
     write_params,
 )
-from zk0_core.server.output import RunFolder
+from zk0_core.server.output import FACTS, RunFolder
 from zk0_core.server.preflight import Roster, call_roll, check_alike, pooled_statistics
 from zk0_core.server.rounds import Federation, run_round
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import RoundOrder
+from zk0_core.wire.orders import RoundOrder, SchemaReport
 
 
 class Server:
@@ -55,9 +58,17 @@ class Server:
         folder: RunFolder,
         workers: Workers,
         checkpoint: Checkpoint | None = None,
+        exchange: Callable[[Grid, Path], Exchange] = Exchange,
+        begin_with: Tensors | None = None,
     ) -> None:
-        """Prepare to run `plan` from the start, or to go on from `checkpoint`."""
+        """Prepare to run `plan` from the start, or to go on from `checkpoint`.
+
+        `exchange` makes, of a Grid and a folder for what waits, how clients are asked. `begin_with`
+        are parameters to start with in place of the policy's own.
+        """
         self.plan = plan
+        self._exchange = exchange
+        self._begin_with = begin_with
         self.workers = workers
         self.history = folder.back_to(checkpoint.round if checkpoint else -1)
         self._folder = folder
@@ -69,7 +80,7 @@ class Server:
         reporters = [build_reporter(choice) for choice in self.plan.reporters]
         for reporter in reporters:
             reporter.start(self.plan, self._folder.path)
-        exchange = Exchange(grid, self._folder.path / "spool")
+        exchange = self._exchange(grid, self._folder.path / "spool")
         roster, model, start = self._preflight(exchange)
         count = len(roster.names)
         self.budget = self.workers.submit(0, planned_budget, model, self.plan, count).result()
@@ -77,12 +88,14 @@ class Server:
         federation = self._federation(exchange, roster, model, start)
 
         if self._checkpoint is None:
-            params = start.params
+            params = self._beginning(start)
             self._close_round(RoundRecord(round=0), params, federation, model, reporters)
         else:
             params = self._checkpoint.params
             federation.strategy.restore(self._checkpoint.strategy)
         for round in range(len(self.history.rounds), self.plan.rounds + 1):
+            roster = self._present(exchange, federation.roster, model)
+            federation = attrs.evolve(federation, roster=roster)
             params, record = run_round(federation, round, params, self.history)
             self._close_round(record, params, federation, model, reporters)
 
@@ -92,24 +105,64 @@ class Server:
             reporter.finish(self.history)
 
     def _preflight(self, exchange: Exchange) -> tuple[Roster, ModelRef, Start]:
-        roster = call_roll(exchange, recipe_of(self.plan), expected=len(self.plan.clients))
+        roster = call_roll(exchange, recipe_of(self.plan), expected=max(1, len(self.plan.clients)))
         check_alike(roster.reports)
+        self._check_overlap(roster.reports)
+        model = self._model(roster)
+        start = self.workers.submit(0, start_model, model, roster.reports).result()
+        check_personal(start.params, personal_patterns(self.plan.strategy))
+        logger.info("{} clients: {}", len(roster.names), ", ".join(roster.names))
+        return roster, model, start
+
+    def _model(self, roster: Roster) -> ModelRef:
+        """Return the model to start with; its statistics are decided once and for all rounds."""
+        decided = self._folder.path / "start"
+        if not (decided / FACTS).is_file():
+            model = ModelRef(
+                recipe=recipe_of(self.plan),
+                schema=roster.reports[0].schema,
+                statistics=pooled_statistics(roster.reports),
+                params=None,
+            )
+            write_facts(model, decided)
+            return model
+        return attrs.evolve(read_facts(decided), recipe=recipe_of(self.plan))
+
+    def _beginning(self, start: Start) -> Tensors:
+        """Return the parameters of round 0."""
+        given = self._begin_with
+        if given is None:
+            return start.params
+        if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in start.params.items()}:
+            raise UsageError(
+                "the model to start from has other parameters than the policy of the plan; choose "
+                "the policy that it was trained with, or start afresh"
+            )
+        return given
+
+    def _check_overlap(self, reports: Sequence[SchemaReport]) -> None:
         recorded = [
             evaluation
             for evaluation in self.plan.evaluations
             if reads_episodes(evaluation.evaluator)
         ]
-        self.workers.submit(0, check_overlap, recorded, roster.reports).result()
-        model = ModelRef(
-            recipe=recipe_of(self.plan),
-            schema=roster.reports[0].schema,
-            statistics=pooled_statistics(roster.reports),
-            params=None,
-        )
-        start = self.workers.submit(0, start_model, model, roster.reports).result()
-        check_personal(start.params, personal_patterns(self.plan.strategy))
-        logger.info("{} clients: {}", len(roster.names), ", ".join(roster.names))
-        return roster, model, start
+        self.workers.submit(0, check_overlap, recorded, reports).result()
+
+    def _present(self, exchange: Exchange, before: Roster, model: ModelRef) -> Roster:
+        """Return who takes part in the next round: newcomers that fit, and nobody who has left."""
+        roster = call_roll(exchange, model.recipe, expected=1, before=before)
+        for report in [each for each in roster.reports if each.client not in before.nodes]:
+            try:
+                check_alike((before.reports[0], report))
+                self._check_overlap([report])
+                self.workers.submit(0, start_model, model, [report]).result()
+                logger.info("{} joins", report.client)
+            except Zk0Error as problem:
+                logger.warning("{} cannot join: {}", report.client, problem)
+                roster = roster.without(report.client, str(problem))
+        for name in sorted(before.nodes.keys() - roster.nodes.keys()):
+            logger.warning("{} has left", name)
+        return roster
 
     def _federation(
         self, exchange: Exchange, roster: Roster, model: ModelRef, start: Start
@@ -135,6 +188,7 @@ class Server:
                 mu=Span.constant(0.0),
                 boost=1.0,
                 accepted_round=0,
+                nonce="",
                 start_loss=strategy.wants_start_loss,
             ),
             keep=self._folder.path / "spool" / "kept" if strategy.sees_all_updates else None,
@@ -175,4 +229,3 @@ class Server:
         """Return the model with `params`, written where the workers find them."""
         path: Path = self._params_file
         return attrs.evolve(model, params=path, params_hash=write_params(path, params))
-                nonce="",

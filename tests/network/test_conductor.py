@@ -1,0 +1,232 @@
+"""Which run is started, when, and what becomes of one that crashes."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from zk0_core.engines._flower_network import FINISHED, KnownNode, RunState
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation import conductor as conducting
+from zk0_core.federation.conductor import MAX_ATTEMPTS, Conductor
+from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.records import RunEntry, ServerSettings
+from zk0_core.federation.runs import Runs
+from zk0_core.runfile import plan_to_json
+from zk0_core.testing import examples
+
+EARLY, LATE = "2026-01-01T10:00:00+00:00", "2999-01-01T10:00:00+00:00"
+
+
+def node(name: str, online: bool = True, seen: str = EARLY) -> KnownNode:
+    return KnownNode(hash(name), name, name.encode(), online, EARLY, seen)
+
+
+class SuperLink:
+    """What a SuperLink says of nodes and runs, as the test sets it."""
+
+    def __init__(self) -> None:
+        self.known: list[KnownNode] = []
+        self.states: dict[int, RunState | None] = {}
+        self.started: list[str] = []
+        self.stopped: list[int] = []
+
+    def nodes(self) -> list[KnownNode]:
+        return self.known
+
+    def start_run(self, bundle: bytes, run: str) -> int:
+        self.started.append(run)
+        number = len(self.started)
+        self.states[number] = RunState("running", "", "")
+        return number
+
+    def run_state(self, number: int) -> RunState | None:
+        return self.states[number]
+
+    def stop_run(self, number: int) -> None:
+        self.stopped.append(number)
+
+
+@pytest.fixture
+def superlink() -> SuperLink:
+    return SuperLink()
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(ServerFolder(tmp_path))
+
+
+@pytest.fixture
+def look(tmp_path: Path, superlink: SuperLink, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conducting, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(conducting, "bundle", lambda: b"")
+    conductors: dict[ServerSettings, Conductor] = {}
+
+    def look(settings: ServerSettings = ServerSettings()) -> None:
+        if settings not in conductors:
+            conductors[settings] = Conductor(ServerFolder(tmp_path), superlink, settings)
+        conductors[settings].look()
+
+    return look
+
+
+def submit(runs: Runs, **asked: object) -> RunEntry:
+    return runs.submit(examples.plan(), **asked)
+
+
+def test_one_run_after_the_other(look, runs, superlink) -> None:
+    superlink.known = [node("ann")]
+    first, second = submit(runs), submit(runs)
+    look()
+    look()
+    assert superlink.started == [first.name]
+    runs.tell_outcome(first.name, "")
+    superlink.states[1] = RunState(FINISHED, "completed", "")
+    look()
+    assert runs.find(first.name).state == "done"
+    look()
+    assert superlink.started == [first.name, second.name]
+
+
+def test_a_run_waits_for_its_nodes_and_says_for_whom(look, runs, superlink) -> None:
+    superlink.known = [node("ann"), node("bob", online=False), node("cem", False, "")]
+    entry = submit(runs)
+    look()
+    assert runs.find(entry.name).reason == (
+        "missing: bob (last seen 2026-01-01 10:00 UTC), cem (never connected)"
+    )
+    assert superlink.started == []
+    superlink.known = [node("ann"), node("bob"), node("cem")]
+    look()
+    assert runs.find(entry.name).state == "running"
+    assert runs.find(entry.name).reason == ""
+
+
+def test_fewer_nodes_will_do_when_asked_for(look, runs, superlink) -> None:
+    superlink.known = [node("ann"), node("bob", online=False)]
+    submit(runs, min_clients=1)
+    look()
+    assert len(superlink.started) == 1
+
+
+def test_a_run_gives_up_waiting(look, runs, superlink) -> None:
+    superlink.known = [node("ann"), node("bob", online=False)]
+    entry = submit(runs, wait=0.0)
+    look()
+    look()
+    ended = runs.find(entry.name)
+    assert (ended.state, ended.reason) == (
+        "failed",
+        "1 of 2 nodes were connected after 0 s; missing: bob (last seen 2026-01-01 10:00 UTC); "
+        "start them, or ask for fewer with --min-clients",
+    )
+
+
+def test_without_any_node_it_says_what_to_do(look, runs, superlink) -> None:
+    entry = submit(runs)
+    look()
+    assert runs.find(entry.name).reason == (
+        "missing: nodes to approve, with zk0 server nodes approve"
+    )
+
+
+def test_a_run_that_cannot_be_carried_out_is_not_tried_again(look, runs, superlink) -> None:
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    look()
+    runs.tell_outcome(entry.name, "no client can take part")
+    superlink.states[1] = RunState(FINISHED, "failed", "")
+    look()
+    ended = runs.find(entry.name)
+    assert (ended.state, ended.reason) == ("failed", "no client can take part")
+    assert superlink.started == [entry.name]
+
+
+def test_a_run_that_crashes_goes_on_and_at_last_fails(look, runs, superlink) -> None:
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    look()
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        assert runs.find(entry.name).attempts == attempt
+        # A SuperLink that has lost its database knows no run at all.
+        superlink.states[attempt] = None if attempt == 2 else RunState(FINISHED, "failed", "x")
+        look()
+    ended = runs.find(entry.name)
+    assert superlink.started == [entry.name] * MAX_ATTEMPTS
+    assert (ended.state, ended.reason) == ("failed", "crashed 5 times; see its log")
+    assert ended.ended
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_run_is_stopped(look, runs, superlink, started) -> None:
+    superlink.known = [node("ann", online=started)]
+    entry = submit(runs)
+    look()
+    runs.ask_to_stop(entry.name)
+    look()
+    ended = runs.find(entry.name)
+    assert (ended.state, ended.reason) == ("stopped", "asked for with zk0 stop")
+    assert superlink.stopped == [1] * started
+
+
+def test_one_that_was_stopped_through_flower_is_not_started_again(look, runs, superlink) -> None:
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    look()
+    superlink.states[1] = RunState(FINISHED, "stopped", "")
+    look()
+    assert runs.find(entry.name).state == "stopped"
+
+
+def test_sessions_start_when_nodes_have_come(look, runs, superlink) -> None:
+    auto = ServerSettings(auto=plan_to_json(examples.plan()), min_clients=2)
+    superlink.known = [node("ann"), node("bob", online=False)]
+    look(auto)
+    assert list(runs.all()) == []
+    superlink.known = [node("ann"), node("bob")]
+    look(auto)
+    look(auto)
+    (first,) = runs.all()
+    assert (first.state, first.start_from, first.min_clients) == ("running", "", 2)
+    runs.tell_outcome(first.name, "")
+    superlink.states[1] = RunState(FINISHED, "completed", "")
+    look(auto)
+    look(auto)
+    # Nobody has come since, so the server is idle.
+    assert len(list(runs.all())) == 1
+    superlink.known = [node("ann"), node("bob", seen=LATE)]
+    look(auto)
+    _, second = runs.all()
+    assert second.start_from == first.folder
+
+
+def test_a_superlink_that_does_not_answer_is_asked_again(
+    look, runs, superlink, monkeypatch
+) -> None:
+    def away() -> list[KnownNode]:
+        raise Zk0Error("the SuperLink does not answer: refused")
+
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    monkeypatch.setattr(superlink, "nodes", away)
+    look()
+    assert runs.find(entry.name).state == "queued"
+    monkeypatch.undo()
+
+
+def test_runs_have_names_of_their_own(runs) -> None:
+    first, second = submit(runs), submit(runs)
+    assert first.name != second.name
+    assert [entry.name for entry in runs.all()] == [first.name, second.name]
+    assert runs.last() == first
+    runs.change(first, state="done")
+    assert runs.last() == second
+    assert attrs.evolve(runs.find(first.name), ended="") == attrs.evolve(first, state="done")
+
+
+@pytest.mark.parametrize("name", ["no-such-run", "..", "."])
+def test_a_run_that_is_not_there(runs, name) -> None:
+    with pytest.raises(UsageError) as refused:
+        runs.find(name)
+    assert str(refused.value) == f"there is no run '{name}'; the last ones are: none"

@@ -1,0 +1,158 @@
+"""Every command of docs/operate.md runs, in the order in which people would type them."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.network.conftest import World, wait_until
+from zk0_core.federation.processes import is_running
+from zk0_core.federation.runs import Runs
+from zk0_core.federation.server import process_of
+
+pytestmark = pytest.mark.network
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operate.md"
+
+
+def commands(heading: str) -> list[str]:
+    """Return the commands below a heading of the page."""
+    sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (section,) = [text for text in sections if text.startswith(heading + "\n")]
+    return re.findall(r"^\$ zk0 (.*)$", section, flags=re.MULTILINE)
+
+
+class Typist:
+    """Types commands of the page, with this test's addresses in place of the page's."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.known = {
+            "--address arms.example.org --port 9443": "--address 127.0.0.1 --host 127.0.0.1 "
+            f"--port {world.port}",
+            "arms.example.org:9443": world.address,
+            "local:/data/left-desk": "toy:left",
+            "local:/data/right-desk": "toy:right",
+            "--min-clients 3": "--min-clients 1",
+        }
+        self.typed: list[str] = []
+
+    def words(self, command: str) -> list[str]:
+        self.typed.append(command)
+        for text, instead in self.known.items():
+            command = command.replace(text, instead)
+        words = shlex.split(command)
+        return [*words, "--cpu"] if words[:2] == ["client", "start"] else words
+
+    def type(self, command: str, who: str = "server") -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "zk0_cli", *self.words(command)],
+            cwd=self.world.path,
+            env=self.world.environment(who, XDG_CONFIG_HOME=str(self.world.path / "config")),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"{command}\n{said}\n{self.world.said()}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def typist(world: World) -> Iterator[Typist]:
+    (world.path / "run.toml").write_text(world.run_file("left", rounds=1).read_text())
+    try:
+        yield Typist(world)
+    finally:
+        pids = [world.node(name).get("pid") for name in ("left", "right")]
+        process = process_of(world.server)
+        for pid in filter(None, [*pids, process.pid if process else None]):
+            import os
+
+            os.kill(pid, signal.SIGTERM)
+            wait_until(f"process {pid} ends", lambda pid=pid: not is_running(pid))
+
+
+def test_every_command_of_the_page_runs(typist: Typist, world: World) -> None:
+    assert "127.0.0.1" in typist.type(*commands("The admin: start the server"))
+    first, second, approve = commands("The admin: let nodes in")
+    invitation = typist.type(first).strip()
+    typist.type(second)
+    typist.known["zk0-invitation:WyJhcm..."] = invitation
+    typist.known["3f9a..."] = json.loads(world.zk0("server", "status", "--json").stdout)[
+        "authority"
+    ]
+
+    join, enroll, start = commands("The operator: join")
+    typist.type(join, "left")
+    line = typist.type(enroll, "right").strip()
+    typist.known["'ecdsa-sha2-nistp384 AAAAE2Vj...'"] = re.findall("'.*'", line)[0]
+    assert line == "zk0 " + approve.replace(
+        "'ecdsa-sha2-nistp384 AAAAE2Vj...'", re.findall("'.*'", line)[0]
+    )
+    typist.type(approve)
+    typist.type(start, "right")
+    world.await_nodes("left", "right")
+
+    train, status, logs, stop, _ = commands("The admin: train")
+    typist.type(train)
+    slow = world.run_file("left", rounds=1, seconds=600.0)
+    submitted = world.start(
+        *("-m", "zk0_cli", "run", str(slow), "--federation", "main"),
+        who="server",
+        log=world.path / "slow.txt",
+    )
+    wait_until("left trains", lambda: world.node("left").get("state") == "training")
+    assert "running" in typist.type(status)
+    typist.type(logs)
+    assert "stopped" in typist.type(stop)
+    submitted.wait()
+    wait_until("left is free", lambda: world.node("left").get("state") == "waiting")
+    world.await_nodes("left")
+
+    *daily, leave, service = commands("The operator: day to day")
+    for command in daily:
+        typist.type(command, "left")
+    assert "zk0-client-main.service" in typist.type(service, "left")
+    typist.type(leave, "left")
+    for command in commands("The admin: day to day"):
+        typist.type(command)
+    unit = (world.path / "config/systemd/user/zk0-client-main.service").read_text()
+    assert "client start toy:left --federation main --retry --foreground" in unit
+    assert f'Environment="ZK0_HOME={world.path / "left"}"' in unit
+    assert process_of(world.server) is None
+
+
+def test_sessions_start_by_themselves(typist: Typist, world: World) -> None:
+    """The second session starts when a node has come since the first, with its model."""
+    before = len(list(Runs(world.server).all()))
+    typist.type(commands("The admin: train")[-1])
+
+    def sessions() -> list[Path]:
+        runs = list(Runs(world.server).all())[before:]
+        assert not [run for run in runs if run.state in ("failed", "stopped")], world.said()
+        return [Path(run.folder) for run in runs if run.state == "done"]
+
+    start = commands("The operator: join")[0].split(" --join")[0]
+    typist.type(start, "left")
+    wait_until("a session is done", lambda: len(sessions()) == 1)
+    assert world.zk0("client", "stop", who="left").returncode == 0
+    typist.type(start, "left")
+    wait_until("another session is done", lambda: len(sessions()) == 2)
+    first, second = (
+        [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+        for folder in sessions()
+    )
+    assert second[0]["params_hash"] == first[-1]["params_hash"]
+    assert second[-1]["params_hash"] != first[-1]["params_hash"]
+
+
+def test_the_page_has_no_other_commands(typist: Typist) -> None:
+    shown = re.findall(r"^\$ (.*)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert {line.removeprefix("zk0 ") for line in shown} == set(typist.typed)

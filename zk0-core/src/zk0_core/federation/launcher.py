@@ -1,0 +1,74 @@
+"""Takes runs from the SuperLink and forks a ServerApp for each: what Flower's SuperExec does.
+
+All that a ServerApp imports is imported before the fork, so that it is there at once: one that
+needs half a minute to come up loses its task, which is then given to another one, and so on.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from zk0_core.engines._flower_network import TaskSource, run_server_app
+from zk0_core.federation.folder import ServerFolder
+
+LOOK_SECONDS = 0.5
+
+
+def launch(folder: ServerFolder, control: str) -> None:
+    """Fork a ServerApp for every run that the SuperLink at `control` has."""
+    # Nothing of these may start a thread: a fork takes only one along.
+    import flwr.superlink.runtime  # noqa: F401
+
+    import zk0_core.engines.bundle
+    import zk0_core.engines.deployment
+    import zk0_core.server.server  # noqa: F401
+
+    print("ready", flush=True)
+    while True:
+        source = TaskSource(control, folder.secret.read_bytes(), folder.ca)
+        while not (token := source.take_run()):
+            _reap()
+            time.sleep(LOOK_SECONDS)
+        # A fork would share the connection.
+        source.close()
+        if os.fork() == 0:
+            _become_server_app(folder, control, token)
+
+
+def _become_server_app(folder: ServerFolder, control: str, token: str) -> None:
+    status = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        run_server_app(control, folder.ca, token, os.getppid())
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _reap() -> None:
+    """Let the system forget the ServerApps that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Launch for the server in the folder `arguments[0]`, whose SuperLink is `arguments[1]`."""
+    signal.signal(signal.SIGTERM, _end)
+    launch(ServerFolder(Path(arguments[0])), arguments[1])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
