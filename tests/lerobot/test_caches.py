@@ -16,6 +16,7 @@ from zk0_core.lerobot.examples import PictureSource
 from zk0_core.lerobot.families import TinySmolVLAFamily
 from zk0_core.lerobot.prefix_cache import PREFIX, VISION, CacheOf, Kind
 from zk0_core.lerobot.prefix_model import prefix_from_vision, prefix_of, vision_of
+from zk0_core.parts import open_dataset
 from zk0_core.plan import EvaluationPlan, PluginChoice
 from zk0_core.server import model as server_model
 from zk0_core.server.model import ModelRef, load_model
@@ -93,6 +94,18 @@ def test_the_loss_from_embeddings_is_that_from_pictures(policy, dataset, limits)
     for name, gradient in expected_gradients.items():
         # What is left is the cache's float16; the next test is without it.
         assert float((gradients[name] - gradient).norm()) <= 2e-3 * float(gradient.norm()), name
+
+
+def test_embeddings_of_joined_datasets(policy, folder, monkeypatch) -> None:
+    """Their instructions have two lengths; each part's cache is its own."""
+    monkeypatch.setattr(prefix_source, "KINDS", [VISION])
+    both = open_dataset(f"local:{folder}?partition=0/2 + local:{folder}?partition=1/2")
+    episodes = [episode.index for episode in both.episodes]
+    losses = [
+        policy.loss(source.batch([0, 15, 33, 40]), torch.Generator().manual_seed(1)).item()
+        for source in (policy.source(both, episodes), policy.picture_source(both, episodes))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_a_prefix_from_embeddings_is_exact_before_rounding(policy, dataset) -> None:
@@ -228,12 +241,12 @@ def test_each_dataset_of_a_plan_gets_its_share() -> None:
     assert cache_share(attrs.evolve(plan, cache_gb=0.0)) == 0
 
 
-def test_a_session_and_an_evaluation_keep_to_the_recipe(policy) -> None:
-    """The recipe says it, so that all engines cache alike."""
+def test_who_loads_the_model_keeps_to_the_recipe(policy, monkeypatch) -> None:
+    """The recipe says it, so that all engines cache alike; clients do the same."""
     recipe = recipe_of(examples.plan(cache_gb=1.0))
     assert recipe.cache_bytes == 500_000_000
     schema, statistics = examples.dataset().schema, {}
     key = ModelRef(recipe=recipe, schema=schema, statistics=statistics, params=None)
-    server_model._loaded["policy"] = key, policy
+    monkeypatch.setitem(server_model._loaded, "policy", (key, policy))
     load_model(key)
     assert cache_limit() == 500_000_000
