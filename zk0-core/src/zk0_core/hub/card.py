@@ -185,7 +185,8 @@ def _rate(rate: rates.Rate | None) -> str:
 
 
 def _plugin(choice: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{key} {value}" for key, value in choice.get("options", {}).items())
+    given = choice.get("options", {}).items()
+    options = ", ".join(f"{key} {value}" for key, value in given if value not in ("", []))
     return f"{choice['name']} ({options})" if options else str(choice["name"])
 
 
