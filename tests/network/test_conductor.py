@@ -22,6 +22,9 @@ def node(name: str, online: bool = True, seen: str = EARLY) -> KnownNode:
     return KnownNode(hash(name), name, name.encode(), online, EARLY, seen)
 
 
+BY_HAND = ServerSettings()
+
+
 class SuperLink:
     """What a SuperLink says of nodes and runs, as the test sets it."""
 
@@ -63,7 +66,7 @@ def look(tmp_path: Path, superlink: SuperLink, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(conducting, "bundle", lambda: b"")
     conductors: dict[ServerSettings, Conductor] = {}
 
-    def look(settings: ServerSettings = ServerSettings()) -> None:
+    def look(settings: ServerSettings = BY_HAND) -> None:
         if settings not in conductors:
             conductors[settings] = Conductor(ServerFolder(tmp_path), superlink, settings)
         conductors[settings].look()

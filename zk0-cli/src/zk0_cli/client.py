@@ -4,35 +4,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import attrs
 import click
 
 from zk0_cli.lazy import LazyGroup
-from zk0_cli.table import echo_json
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import DEFAULT_NAME, NodeFolder
-
-if TYPE_CHECKING:
-    from zk0_core.federation.records import NodeStatus
 
 COMMANDS = {
     "enroll": ("zk0_cli.client:enroll", "Make this node's key; print what the admin runs."),
     "start": ("zk0_cli.client:start", "Train on a dataset of yours, in the background."),
-    "stop": ("zk0_cli.client:stop", "Leave the federation for now."),
-    "status": ("zk0_cli.client:status", "What the node is doing."),
-    "logs": ("zk0_cli.client:logs", "What the node and its processes said."),
-    "pause": ("zk0_cli.client:pause", "Take no work for now; all stays loaded."),
-    "resume": ("zk0_cli.client:resume", "Take work again."),
+    "stop": ("zk0_cli.client_running:stop", "Leave the federation for now."),
+    "status": ("zk0_cli.client_running:status", "What the node is doing."),
+    "logs": ("zk0_cli.client_running:logs", "What the node and its processes said."),
+    "pause": ("zk0_cli.client_running:pause", "Take no work for now; all stays loaded."),
+    "resume": ("zk0_cli.client_running:resume", "Take work again."),
     "install-service": (
         "zk0_cli.services:client_service",
         "Write a systemd unit, so that the node starts with this machine.",
     ),
 }
-STOP_SECONDS = 15.0
 FIRST_SECONDS = 900.0
 """What a node gets to connect and to open its dataset before the command leaves it to itself."""
 
@@ -157,7 +150,8 @@ def start(
     Dataset, device and code are this node's own choice: the server names none of them.
     """
     from zk0_core.addresses import Address, split_joined
-    from zk0_core.federation.node import NodeOptions, settings_of, status_of
+    from zk0_core.federation.node import NodeOptions
+    from zk0_core.federation.node_status import settings_of, status_of
 
     if cpu and device not in (None, "cpu"):
         raise UsageError(f"--cpu and --device {device} exclude each other; keep one")
@@ -293,104 +287,3 @@ def _without_join(arguments: list[str]) -> list[str]:
         elif not argument.startswith(("--join=", "--node=")):
             kept.append(argument)
     return kept
-
-
-@click.command(
-    "stop", short_help="Leave the federation for now.", epilog="Example: zk0 client stop"
-)
-@federation_option
-def stop(federation: str) -> None:
-    """End the node; the server does not wait for it, and it may come back at any time."""
-    from zk0_cli.background import end
-
-    end(running(NodeFolder.of(federation)).pid, STOP_SECONDS)
-    click.echo("the node has ended")
-
-
-@click.command(
-    "status", short_help="What the node is doing.", epilog="Example: zk0 client status --json"
-)
-@federation_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(federation: str, as_json: bool) -> None:
-    """What the node is doing: run, round, loss, bytes, errors."""
-    node = running(NodeFolder.of(federation))
-    facts = attrs.asdict(node)
-    if as_json:
-        echo_json(facts)
-        return
-    for key, value in facts.items():
-        if value not in ("", None, 0):
-            click.echo(f"{key.replace('_', ' '):<12}  {value}")
-
-
-@click.command(
-    "logs", short_help="What the node and its processes said.", epilog="Example: zk0 client logs -f"
-)
-@federation_option
-@click.option(
-    "--of",
-    "process",
-    type=click.Choice(["node", "trainer", "supernode"]),
-    default="node",
-    show_default=True,
-    help="Whose log.",
-)
-@click.option("-f", "--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
-def logs(federation: str, process: str, follow: bool) -> None:
-    """What the node said, its trainer or its SuperNode."""
-    from zk0_cli.background import echo_log
-    from zk0_core.federation.node import settings_of
-
-    folder = NodeFolder.of(federation)
-    # A trainer's log has the client's name, as in a simulation.
-    stem = settings_of(folder).name if process == "trainer" else process
-    echo_log(folder.logs / f"{stem}.log", follow)
-
-
-@click.command(
-    "pause",
-    short_help="Take no work for now; all stays loaded.",
-    epilog="Example: zk0 client pause",
-)
-@federation_option
-def pause(federation: str) -> None:
-    """Take no work until zk0 client resume; a round that goes on is finished first."""
-    folder = NodeFolder.of(federation)
-    running(folder)
-    folder.paused.touch()
-    _await(folder, lambda node: node.state == "paused")
-
-
-@click.command("resume", short_help="Take work again.", epilog="Example: zk0 client resume")
-@federation_option
-def resume(federation: str) -> None:
-    """Take work again, after zk0 client pause."""
-    folder = NodeFolder.of(federation)
-    running(folder)
-    if not folder.paused.exists():
-        raise UsageError("the node is not paused")
-    folder.paused.unlink()
-    _await(folder, lambda node: node.state != "paused")
-
-
-def _await(folder: NodeFolder, reached: "Callable[[NodeStatus], bool]") -> None:
-    while not reached(node := running(folder)):
-        time.sleep(0.2)
-    click.echo(f"the node is {node.state}")
-
-
-def running(folder: NodeFolder) -> "NodeStatus":
-    """Return what the node does.
-
-    Raises:
-        UsageError: if it does not run.
-    """
-    from zk0_core.federation.node import status_of
-
-    node = status_of(folder)
-    if node is None:
-        raise UsageError(
-            f"no node of federation '{folder.path.parent.name}' runs here; zk0 client start URI"
-        )
-    return node

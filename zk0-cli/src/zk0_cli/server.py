@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -101,7 +102,12 @@ def start(
         raise UsageError("--cert and --key go together; give both")
     if auto is not None and min_clients is None:
         raise UsageError("--auto needs --min-clients K: how many nodes a session starts with")
-    given = {"host": host, "port": port, "names": names or None, "min_clients": min_clients}
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "names": names or None,
+        "min_clients": min_clients,
+    }
     if cert is not None and key is not None:
         given |= {"certificate": _file(cert, "--cert"), "key": _file(key, "--key")}
     if auto is not None:

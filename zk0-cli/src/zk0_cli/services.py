@@ -47,7 +47,7 @@ def server_service(name: str, system: bool) -> None:
 @system_option
 def client_service(dataset: str, federation: str, device: str | None, system: bool) -> None:
     """Write a systemd unit that trains on the dataset at URI, and tries until it is connected."""
-    from zk0_core.federation.node import settings_of
+    from zk0_core.federation.node_status import settings_of
 
     settings_of(NodeFolder.of(federation))
     arguments = ["client", "start", dataset, "--federation", federation, "--retry", "--foreground"]

@@ -115,7 +115,7 @@ class Front:
         request = self._upstream.build_request(
             "POST",
             f"https://{self._address}{path}",
-            headers={name: headers[name] for name in NODE_HEADERS if name in headers},
+            headers=[(n.encode(), headers[n]) for n in NODE_HEADERS if n in headers],
             content=content,
         )
         try:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -28,7 +29,7 @@ class Runs:
     def __init__(self, folder: ServerFolder) -> None:
         self._folder = folder.runs
 
-    def submit(self, plan: RunPlan, output: Path | None = None, **asked: object) -> RunEntry:
+    def submit(self, plan: RunPlan, output: Path | None = None, **asked: Any) -> RunEntry:
         """Queue `plan`; its output goes to `output`, by default to the run's own folder.
 
         Args:
@@ -48,7 +49,7 @@ class Runs:
             name=name,
             submitted=datetime.now(UTC).isoformat(timespec="milliseconds"),
             folder=str((output or self._folder / name / "output").absolute()),
-            **asked,  # type: ignore[arg-type]  # fields by name
+            **asked,
         )
         write_text(self._folder / name / PLAN, plan_to_json(plan))
         write(self._folder / name / ENTRY, entry)
@@ -79,13 +80,13 @@ class Runs:
         """Return the run that goes on, or that was submitted last."""
         entries = list(self.all())
         going = [entry for entry in entries if not entry.over]
-        return (going or entries[-1:] or [None])[0]
+        return next(iter(going or entries[-1:]), None)
 
     def plan(self, name: str) -> RunPlan:
         """Return the plan of run `name`, as it was submitted."""
         return plan_from_json((self._folder / name / PLAN).read_text(encoding="utf-8"))
 
-    def change(self, entry: RunEntry, **changes: object) -> RunEntry:
+    def change(self, entry: RunEntry, **changes: Any) -> RunEntry:
         """Write `entry` with `changes` down, and return it; the server alone does that."""
         changed = attrs.evolve(entry, **changes)
         if changed.over and not changed.ended:

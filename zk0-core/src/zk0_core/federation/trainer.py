@@ -1,5 +1,6 @@
 """The process of a node that keeps policy, data and caches loaded and trains with them."""
 
+import contextlib
 import hashlib
 import multiprocessing
 import signal
@@ -64,7 +65,6 @@ class Trainer:
         )
         self._process.start()
         theirs.close()
-        self.busy = False
         self.ready = False
 
     @property
@@ -86,8 +86,9 @@ class Trainer:
 
     def ask(self, run: str, message: "Message", context: "Context") -> None:
         """Hand over a message of `run`."""
-        self._pipe.send((run, message, context))
-        self.busy = True
+        # A process that is gone shows in `died`.
+        with contextlib.suppress(OSError):
+            self._pipe.send((run, message, context))
 
     def answer(self, seconds: float) -> Done | Failure | None:
         """Return an answer if one comes within `seconds`; None if not, or if the process died.
@@ -100,7 +101,6 @@ class Trainer:
             answer: Done | Failure | bool = self._pipe.recv()
         except (EOFError, OSError):
             return None
-        self.busy = False
         if answer is True:
             self.ready = True
             return None

@@ -1,0 +1,174 @@
+"""What the commands of federations refuse, each in one line with the fix."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from zk0_core.federation.folder import NodeFolder, ServerFolder
+from zk0_core.federation.records import NodeSettings, ServerSettings, write
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ZK0_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def enrolled(home: Path) -> None:
+    write(NodeFolder.of("main").settings, NodeSettings(server="127.0.0.1:9443", name="left"))
+
+
+@pytest.fixture
+def served_once(home: Path) -> None:
+    write(ServerFolder.of("main").settings, ServerSettings())
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (
+            "client start sim:lift",
+            "this machine has no node of federation 'main'; enroll it first: zk0 client enroll "
+            "--server HOST:PORT --authority FINGERPRINT --node NAME",
+        ),
+        (
+            "client install-service sim:lift",
+            "this machine has no node of federation 'main'; enroll it first: zk0 client enroll "
+            "--server HOST:PORT --authority FINGERPRINT --node NAME",
+        ),
+        (
+            "client start local:/nowhere/desk",
+            "dataset 'local:/nowhere/desk': there is no folder /nowhere/desk; check the path",
+        ),
+        (
+            "client start sim:lift --cpu --device cuda",
+            "--cpu and --device cuda exclude each other; keep one",
+        ),
+        (
+            "client start sim:lift --node left",
+            "--node goes with --join; zk0 client enroll names a node otherwise",
+        ),
+        (
+            "client start sim:lift --join nonsense",
+            "'nonsense…' is no invitation; copy the whole string that zk0 server invite printed",
+        ),
+        (
+            "client enroll --server arms --authority system",
+            "server address 'arms' is not HOST:PORT; write it as zk0 server start shows it, such "
+            "as arms.example.org:9443",
+        ),
+        (
+            "client enroll --server arms:9443 --authority 3f9a",
+            "--authority 3f9a is neither a file nor a fingerprint of 64 hexadecimal digits; zk0 "
+            "server status shows it",
+        ),
+        (
+            "client enroll --server arms:9443 --authority system --node ../up",
+            "node name '../up' cannot be a file's name; use letters, digits, '-', '_' and '.', and "
+            "none of server, worker",
+        ),
+        (
+            "client status",
+            "no node of federation 'main' runs here; zk0 client start URI",
+        ),
+        (
+            "server status --name ../up",
+            "federation name '../up' cannot be a folder's; use letters, digits, '-', '_' and '.'",
+        ),
+        (
+            "server stop",
+            "the server of federation 'main' does not run here; zk0 server start --name main",
+        ),
+        (
+            "server start --cert a.pem",
+            "--cert and --key go together; give both",
+        ),
+        (
+            "server start --cert a.pem --key a.key",
+            "--cert a.pem is not there; check the path",
+        ),
+        (
+            "server start --auto run.toml",
+            "--auto needs --min-clients K: how many nodes a session starts with",
+        ),
+        (
+            "server logs",
+            "federation 'main' has no server here; zk0 server start makes one",
+        ),
+        (
+            "status --federation arms",
+            "federation 'arms' has no server here; zk0 server start makes one",
+        ),
+        (
+            "run --wait 5",
+            "--wait goes with --federation NAME; add it, or leave --wait out",
+        ),
+        (
+            "run --federation main",
+            "the server of federation 'main' does not run here; zk0 server start --name main",
+        ),
+    ],
+)
+def test_what_is_refused(zk0, line: str, error: str) -> None:
+    shown = zk0(*line.split())
+    assert (shown.status, shown.error) == (2, f"Error: {error}\n")
+
+
+@pytest.mark.usefixtures("served_once")
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("logs", "there is no run yet; zk0 run --federation NAME submits one"),
+        ("stop one", "there is no run 'one'; the last ones are: none"),
+    ],
+)
+def test_what_is_refused_while_there_is_no_run(zk0, line: str, error: str) -> None:
+    shown = zk0(*line.split())
+    assert (shown.status, shown.error) == (2, f"Error: {error}\n")
+
+
+def test_a_port_in_use(zk0) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        shown = zk0("server", "start", "--host", "127.0.0.1", "--port", str(port))
+    assert (shown.status, shown.error) == (
+        2,
+        f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another with "
+        "--host and --port, or stop what uses it\n",
+    )
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_a_unit_for_a_node(zk0, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    shown = zk0("client", "install-service", "local:/data/100% desk", "--device", "cuda")
+    assert shown.status == 0
+    path = home / "config/systemd/user/zk0-client-main.service"
+    assert shown.out.startswith(
+        f"wrote {path}\nstart it with: systemctl --user daemon-reload && systemctl --user enable "
+        "--now zk0-client-main\n"
+    )
+    text = path.read_text()
+    # A percent sign means something to systemd.
+    assert (
+        "-m zk0_cli client start 'local:/data/100%% desk' --federation main --retry --foreground "
+        "--device cuda\n"
+    ) in text
+    assert f'Environment="ZK0_HOME={home}"' in text
+    assert "WantedBy=default.target" in text
+
+
+def test_runs_are_listed(zk0, served_once) -> None:
+    from zk0_core.federation.runs import Runs
+    from zk0_core.testing import examples
+
+    runs = Runs(ServerFolder.of("main"))
+    entry = runs.change(runs.submit(examples.plan()), state="failed", reason="nobody came")
+    shown = zk0("status")
+    assert shown.status == 0
+    head, row = shown.out.splitlines()
+    assert head.split() == ["RUN", "IS", "ROUND", "SUBMITTED", "WHY"]
+    assert row.split()[:2] == [entry.name, "failed"]
+    assert row.endswith("nobody came")

@@ -1,0 +1,170 @@
+"""A message from the server, from the SuperNode to the trainer, and the answer back."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from zk0_core.engines.bundle import bundle
+from zk0_core.errors import WireError
+from zk0_core.federation.node_status import StatusFile
+from zk0_core.federation.processes import Child
+from zk0_core.federation.trainer import Done, Failure, Trainer
+
+if TYPE_CHECKING:
+    from flwr.app import Message
+
+    from zk0_core.engines._flower_network import Fleet, NodeTask
+
+POLL_SECONDS = 0.2
+ASK_SECONDS = 2.0
+"""Between two questions whether a run still goes on."""
+SENT_SECONDS = 600.0
+SENT = (b"Sent successfully", b"Failed to send", b"Ignoring reply")
+"""What a SuperNode logs when it is through with a reply."""
+
+
+class Messages:
+    """Has a trainer answer the messages that a SuperNode gets, one at a time."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        supernode: Child,
+        fleet: "Fleet",
+        status: StatusFile,
+        check: Callable[[], None],
+    ) -> None:
+        """Pass messages on; `check` is called while waiting, and raises when the node is to end."""
+        self._trainer = trainer
+        self._supernode = supernode
+        self._fleet = fleet
+        self._status = status
+        self._check = check
+
+    def answer(self, task: "NodeTask") -> None:
+        """Have one message answered; one that nobody wants answered any more is dropped.
+
+        Raises:
+            Zk0Error: if the SuperNode takes no answer.
+        """
+        from zk0_core.wire.orders import bytes_in
+
+        if task.bundle != bundle():
+            self._refuse(
+                task,
+                "the server sent another app than this node's own; install the same version of "
+                "zk0 on both",
+            )
+            return
+        round = _round_of(task.message)
+        self._status.say(state="training", run=task.run, round=round)
+        down = bytes_in(task.message.content)
+        self._trainer.ask(task.run, task.message, task.context)
+        before = self._count_sent()
+        answer = self._await(task)
+        if isinstance(answer, Done):
+            task.answer(answer.reply)
+            self._tell(answer.reply, round, down)
+            self._await_sent(before)
+        elif answer:
+            self._refuse(task, answer)
+        else:
+            self._drop(task)
+
+    def _await(self, task: "NodeTask") -> Done | str:
+        """Return the trainer's answer, or why there is none; empty where nobody wants one."""
+        asked = time.monotonic()
+        while True:
+            self._check()
+            answer = self._trainer.answer(POLL_SECONDS)
+            if isinstance(answer, Failure):
+                return answer.reason
+            if answer is not None:
+                return answer
+            if died := self._trainer.died:
+                return f"the trainer was {died}"
+            wanted = self._supernode.alive and task.beat()
+            if wanted and time.monotonic() - asked > ASK_SECONDS:
+                asked = time.monotonic()
+                wanted = self._fleet.goes_on(task.context.node_id, task.context.run_id)
+            if not wanted:
+                return ""
+
+    def _drop(self, task: "NodeTask") -> None:
+        """Stop training at once, and let go of the message."""
+        logger.warning("run {} wants no answer any more: training is stopped", task.run)
+        task.drop()
+        self._trainer.restart()
+        # Else it would wait for the answer for a minute, and take nothing new.
+        self._supernode.stop()
+
+    def _refuse(self, task: "NodeTask", reason: str) -> None:
+        """Answer that this cannot be done, so that the admin sees why."""
+        from flwr.app import Error, Message
+
+        from zk0_core.engines.local import CLIENT_FAILED
+
+        self._status.note(reason)
+        task.answer(Message(Error(CLIENT_FAILED, reason), reply_to=task.message))
+
+    def _tell(self, reply: "Message", round: int, down: int) -> None:
+        """Note what the answer says."""
+        from zk0_core.wire.orders import (
+            ClientError,
+            RoundReport,
+            bytes_in,
+            from_record,
+            header_type,
+        )
+
+        if reply.has_error():
+            self._status.note(str(reply.error.reason))
+            return
+        kind = header_type(reply.content)
+        if kind == ClientError.__name__:
+            self._status.note(from_record(reply.content, ClientError).reason)
+        elif kind == RoundReport.__name__:
+            report, now = from_record(reply.content, RoundReport), self._status.now
+            self._status.say(
+                loss=report.loss,
+                rounds_done=now.rounds_done + 1,
+                bytes_down=now.bytes_down + down,
+                bytes_up=now.bytes_up + bytes_in(reply.content),
+            )
+            other = report.seconds - report.seconds_data - report.seconds_compute
+            logger.info(
+                "round {}: loss {:.4f}; {:.1f} s: data {:.1f}, compute {:.1f}, loading and state "
+                "{:.1f}",
+                *(round, report.loss, report.seconds),
+                *(report.seconds_data, report.seconds_compute, other),
+            )
+
+    def _await_sent(self, before: int) -> None:
+        """Return when the SuperNode is through with the answer: it must not be ended before."""
+        deadline = time.monotonic() + SENT_SECONDS
+        while self._supernode.alive and self._count_sent() == before:
+            self._check()
+            if time.monotonic() > deadline:
+                self._status.note("the answer could not be sent")
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _count_sent(self) -> int:
+        """Return how many replies the SuperNode is through with, by its log."""
+        log = self._supernode.log
+        text = log.read_bytes() if log.is_file() else b""
+        return sum(text.count(line) for line in SENT)
+
+
+def _round_of(message: "Message") -> int:
+    """Return the round that a message asks for; 0 for none."""
+    from zk0_core.wire.orders import RoundOrder, from_record, header_type
+
+    if header_type(message.content) != RoundOrder.__name__:
+        return 0
+    try:
+        return from_record(message.content, RoundOrder).round
+    except WireError:
+        return 0

@@ -1,0 +1,57 @@
+"""What a node says of itself: one file, and its log."""
+
+from typing import Any
+
+import attrs
+from loguru import logger
+
+from zk0_core.errors import UsageError
+from zk0_core.federation.folder import NodeFolder
+from zk0_core.federation.records import NodeSettings, NodeStatus, read, write
+
+
+class StatusFile:
+    """The status of a node, written down whenever it changes."""
+
+    def __init__(self, folder: NodeFolder, status: NodeStatus) -> None:
+        self._path = folder.status
+        self.now = status
+
+    def say(self, **changes: Any) -> None:
+        """Change fields of the status."""
+        changed = attrs.evolve(self.now, **changes)
+        if changed != self.now or not self._path.exists():
+            self.now = changed
+            write(self._path, changed)
+
+    def note(self, problem: str) -> None:
+        """Count a problem, and log it."""
+        logger.warning("{}", problem)
+        self.say(errors=self.now.errors + 1, last_error=problem)
+
+    def remove(self) -> None:
+        """Say nothing more: the node has ended."""
+        self._path.unlink(missing_ok=True)
+
+
+def settings_of(folder: NodeFolder) -> NodeSettings:
+    """Return where the node belongs.
+
+    Raises:
+        UsageError: if it was never enrolled.
+    """
+    settings = read(folder.settings, NodeSettings)
+    if settings is None:
+        raise UsageError(
+            f"this machine has no node of federation '{folder.path.parent.name}'; enroll it first: "
+            "zk0 client enroll --server HOST:PORT --authority FINGERPRINT --node NAME"
+        )
+    return settings
+
+
+def status_of(folder: NodeFolder) -> NodeStatus | None:
+    """Return what the node does; None if it does not run."""
+    from zk0_core.federation.processes import is_running
+
+    status = read(folder.status, NodeStatus)
+    return status if status is not None and is_running(status.pid) else None
