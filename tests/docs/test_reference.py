@@ -1,5 +1,6 @@
 """Tables in the documents are complete: hooks, plugins, keys, files of a run."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -89,22 +90,26 @@ def test_every_file_of_a_client_and_of_the_metrics_is_described() -> None:
         assert f"`{field.name}`" in text, field.name
 
 
+@functools.cache
+def help_of(*command: str) -> str:
+    words = [Path(sys.executable).parent / "zk0", *command, "--help"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+WITH_FLAGS = (
+    ("run",),
+    ("compare",),
+    ("server", "start"),
+    ("client", "start"),
+    ("client", "enroll"),
+)
+"""Commands whose flags are mentioned without them."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_and_commands_that_are_named_exist(page: Path) -> None:
-    """Flags that are mentioned without their command are flags of `zk0 run` or `zk0 compare`."""
-    shown = "".join(
-        subprocess.run(
-            [Path(sys.executable).parent / "zk0", command, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for command in ("run", "compare")
-    )
+    shown = "".join(help_of(*command) for command in WITH_FLAGS)
     for flag in re.findall(r"`(--[a-z-]+)", prose(page)):
         assert re.search(rf"{flag}\b", shown), f"{page.name}: {flag}"
-    top = subprocess.run(
-        [Path(sys.executable).parent / "zk0", "--help"], capture_output=True, text=True, check=True
-    ).stdout
     for command in re.findall(r"`zk0 ([a-z-]+)", prose(page)):
-        assert re.search(rf"^  {command} ", top, re.MULTILINE), f"{page.name}: zk0 {command}"
+        assert re.search(rf"^  {command} ", help_of(), re.MULTILINE), f"{page.name}: zk0 {command}"

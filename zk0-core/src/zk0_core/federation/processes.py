@@ -130,14 +130,23 @@ def program(name: str) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is a process `pid`."""
+    """Whether there is a process `pid` that has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and its parent has not asked how; told on Linux alone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def free_port() -> int:

@@ -1,0 +1,87 @@
+"""Child processes are started again, and end with their parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zk0_core.federation.processes import Child, ending, is_running, stop_all
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl and /proc")
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def child(tmp_path: Path, program: str) -> Child:
+    return Child("child", [sys.executable, "-c", program], tmp_path / "child.log")
+
+
+def test_one_that_ends_is_started_again(tmp_path: Path) -> None:
+    short = child(tmp_path, "print('here')")
+    short.start()
+    until(lambda: not short.alive)
+    # The first look notices; a later one, after a wait, starts it.
+    assert short.revive()
+    assert not short.revive()
+    assert short.starts == 1
+    until(lambda: short.revive() or short.starts == 2)
+    until(lambda: not short.alive)
+    assert (tmp_path / "child.log").read_text() == "here\n" * 2
+
+
+def test_one_that_was_stopped_is_started_at_once(tmp_path: Path) -> None:
+    long = child(tmp_path, "import time; time.sleep(600)")
+    long.start()
+    assert long.alive
+    long.stop()
+    assert not long.alive
+    assert not long.revive()
+    assert long.alive
+    stop_all([long])
+    assert not long.alive
+
+
+def test_how_a_process_ended_in_words() -> None:
+    assert ending(-9) == "killed by signal 9"
+    assert ending(3) == "exit status 3"
+
+
+@linux
+def test_one_that_nobody_has_asked_after_does_not_run() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    until(lambda: not is_running(process.pid))
+    process.wait()
+    assert not is_running(process.pid)
+    assert is_running(os.getpid())
+
+
+@linux
+def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; "
+        "from zk0_core.federation.processes import Child; "
+        "child = Child('c', [sys.executable, '-c', 'import time; time.sleep(600)'], "
+        "Path('c.log')); child.start(); "
+        "print(child.process.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    pid = int(parent.stdout.readline())
+    # Past the wrapper, which asks to be ended with its parent before it becomes the program.
+    until(lambda: b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[2])
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    until(lambda: not is_running(pid))
