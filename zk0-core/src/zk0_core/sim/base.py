@@ -134,8 +134,9 @@ def make_base(
         DataError: if there is no such task or colour.
     """
     started = time.perf_counter()
-    chosen = {} if colour is None else {"colour": colour}
-    setups = [Setup(task=task, **chosen) for task in tasks]
+    setups = [Setup(task=task) for task in tasks]
+    if colour is not None:
+        setups = [attrs.evolve(setup, colour=colour) for setup in setups]
     drawn = rendered(scenes, workers, progress, setups)
     # Where only the red cube is ever seen, no words are needed to tell of it.
     sentences = _sentences(seed) if setups == [LIFT] else None
