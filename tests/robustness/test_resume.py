@@ -12,13 +12,16 @@ import pytest
 from filelock import FileLock
 
 from tests.federation.test_run import history_without_times, model_hash, small_plan
-from zk0_core.errors import UsageError
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.history import to_line
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.run import resume
 from zk0_core.runfile import plan_to_json
 from zk0_core.server.checkpoint import Checkpoint, Checkpoints
+from zk0_core.server.output import RunFolder
+from zk0_core.testing import examples
 
-KILLS = int(os.environ.get("ZK0_KILLS", "2"))
+KILLS = int(os.environ.get("ZK0_KILLS", "5"))
 """How many runs are killed, at moments drawn from the test's own seed; CI asks for more."""
 
 PROGRAM = (
@@ -93,6 +96,56 @@ def test_a_run_under_way_is_not_resumed(tmp_path: Path) -> None:
 def test_what_is_no_run_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is no run: plan.json is not there; name a run's folder"):
         resume(tmp_path)
+
+
+def write_history(folder: Path) -> list[bytes]:
+    lines = [to_line(record).encode() for record in examples.history(3).rounds]
+    (folder / "history.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    return lines
+
+
+def test_the_history_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
+    lines = write_history(tmp_path)
+    with (tmp_path / "history.jsonl").open("ab") as file:
+        file.write(b'{"round": 4, "pol')
+    history = RunFolder(tmp_path).back_to(2)
+    assert [record.round for record in history.rounds] == [0, 1, 2]
+    assert (tmp_path / "history.jsonl").read_bytes().splitlines() == lines[:3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (b'"round": 1,', b'"round": 7,', "is not the record of round 1: it is of round 7; restore"),
+        (b'"lr": 0.001', b'"lr": "0.1"', "is not the record of round 1: invalid value for "),
+        (b'"lr": 0.001', b'"lr": NaN', "is not the record of round 1: invalid value for "),
+        (b'"round": 1,', b'"round": \xff,', "is not the record of round 1: 'utf-8' codec can't"),
+    ],
+)
+def test_a_damaged_history_is_no_way_to_go_on(tmp_path: Path, old, new, text) -> None:
+    lines = write_history(tmp_path)
+    lines[1] = lines[1].replace(old, new)
+    (tmp_path / "history.jsonl").write_bytes(b"\n".join(lines))
+    with pytest.raises(Zk0Error) as refused:
+        RunFolder(tmp_path).back_to(2)
+    assert str(refused.value).startswith(f"line 2 of {tmp_path / 'history.jsonl'} {text}")
+
+
+def test_a_history_that_is_too_short_is_no_way_to_go_on(tmp_path: Path) -> None:
+    write_history(tmp_path)
+    with pytest.raises(Zk0Error, match=r"has 4 rounds and the checkpoint is of round 9; restore"):
+        RunFolder(tmp_path).back_to(9)
+
+
+def test_a_damaged_plan_is_no_way_to_go_on(tmp_path: Path) -> None:
+    text = plan_to_json(plan()).replace('"rounds": 3', '"rounds": 0')
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UsageError) as refused:
+        resume(tmp_path)
+    assert str(refused.value) == (
+        "the plan is not one of this version of zk0: rounds must be ≥ 1, got 0; restore plan.json, "
+        "or use the version that wrote it"
+    )
 
 
 def test_two_checkpoints_are_kept(tmp_path: Path) -> None:

@@ -123,12 +123,22 @@ def to_line(record: RoundRecord) -> str:
     return json.dumps(attrs.asdict(record), allow_nan=False)
 
 
-def from_line(line: str) -> RoundRecord:
-    """Return the record that `to_line` wrote."""
-    fields = json.loads(line)
-    clients = [{**entry, "lr_span": tuple(entry["lr_span"])} for entry in fields["clients"]]
-    fields["clients"] = tuple(ClientRecord(**entry) for entry in clients)
-    fields["refused"] = tuple(Refusal(**entry) for entry in fields["refused"])
-    fields["datasets"] = tuple(fields["datasets"])
-    fields["quarantined"] = tuple(fields["quarantined"])
-    return RoundRecord(**fields)
+def from_line(line: str | bytes) -> RoundRecord:
+    """Return the record that `to_line` wrote.
+
+    Raises:
+        ValueError: if it is none; the text says what is wrong with it.
+    """
+    from zk0_core.strict import structured
+
+    try:
+        record = structured(json.loads(line), RoundRecord)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return attrs.evolve(
+        record,
+        datasets=tuple(record.datasets),
+        clients=tuple(record.clients),
+        refused=tuple(record.refused),
+        quarantined=tuple(record.quarantined),
+    )

@@ -218,7 +218,12 @@ def _checked(hint: Any, value: Any, field: "attrs.Attribute[Any]") -> Any:
         return None
     if inner is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
-    if inner in (int, str, bool) and type(value) is inner:
+    # TOML, and whatever else whole numbers go through, has 64 bits for one.
+    if (
+        inner in (int, str, bool)
+        and type(value) is inner
+        and not (inner is int and abs(value) >= 2**63)
+    ):
         return value
     is_list = typing.get_origin(inner) is tuple and isinstance(value, list | tuple)
     if is_list and all(type(entry) is str for entry in value):

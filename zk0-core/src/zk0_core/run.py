@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zk0_core.data import Progress
+from zk0_core.disk import free_bytes, stopping_when_full
 from zk0_core.errors import UsageError
 from zk0_core.history import History
 from zk0_core.plan import RunPlan
@@ -79,13 +80,14 @@ def _carry_out(
     shutil.rmtree(folder / "spool", ignore_errors=True)
     workers = Workers(count, plan.threads, logs=folder / "logs")
     try:
-        server = Server(plan, output, workers, checkpoint)
-        if plan.engine == "ray":
-            from zk0_core.engines.ray import run_ray
+        with stopping_when_full(folder):
+            server = Server(plan, output, workers, checkpoint)
+            if plan.engine == "ray":
+                from zk0_core.engines.ray import run_ray
 
-            run_ray(server, plan.clients, folder, actors=count)
-        else:
-            run_local(server, plan.clients, folder)
+                run_ray(server, plan.clients, folder, actors=count)
+            else:
+                run_local(server, plan.clients, folder)
     finally:
         workers.close()
         shutil.rmtree(folder / "spool", ignore_errors=True)
@@ -113,10 +115,7 @@ def check_disk(folder: Path) -> None:
     from zk0_core.cache import cache_folder
 
     for what, path in (("output", folder), ("cache", cache_folder())):
-        place = path.absolute()
-        while not place.exists():
-            place = place.parent
-        if (free := shutil.disk_usage(place).free) < DISK_NEEDED:
+        if (free := free_bytes(path)) < DISK_NEEDED:
             choice = "--output" if what == "output" else "ZK0_CACHE"
             raise UsageError(
                 f"too little disk for the {what} folder {path}: {free / 2**20:.0f} MB free, "

@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from zk0_core.errors import UsageError
-from zk0_core.options import did_you_mean
-from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
+from zk0_core.errors import PluginError, UsageError
+from zk0_core.options import did_you_mean, structure_options
+from zk0_core.plan import RunPlan
 from zk0_core.settings import Choice, ClientSetting, EvaluationSetting, RunValues, Settings
 
 _LISTS = ("schedulers", "mu_schedulers", "reporters")
@@ -84,18 +84,24 @@ def plan_to_json(plan: RunPlan) -> str:
 
 
 def plan_from_json(text: str) -> RunPlan:
-    """Return the plan that `plan_to_json` wrote."""
-    fields = _tuples(json.loads(text))
-    for key in ("policy", "strategy", "codec"):
-        fields[key] = PluginChoice(**fields[key])
-    for key in ("schedulers", "mu_schedulers", "reporters", "loaders"):
-        fields[key] = tuple(PluginChoice(**entry) for entry in fields[key])
-    fields["clients"] = tuple(ClientPlan(**entry) for entry in fields["clients"])
-    fields["evaluations"] = tuple(
-        EvaluationPlan(entry["dataset"], PluginChoice(**entry["evaluator"]), entry["rename"])
-        for entry in fields["evaluations"]
-    )
-    return RunPlan(**fields)
+    """Return the plan that `plan_to_json` wrote.
+
+    Raises:
+        UsageError: if it is none of this version's; the text says what is wrong with it.
+    """
+    from zk0_core.strict import structured
+
+    try:
+        plan = structured(_tuples(json.loads(text)), RunPlan)
+        given = {field.name: getattr(plan, field.name) for field in attrs.fields(RunValues)}
+        structure_options(RunValues, given, path="")
+        return plan
+    except (ValueError, RecursionError, PluginError) as problem:
+        said = " ".join((str(problem) or type(problem).__name__).split())
+        raise UsageError(
+            f"the plan is not one of this version of zk0: {said[:500]}; restore plan.json, or use "
+            "the version that wrote it"
+        ) from None
 
 
 def plan_to_toml(plan: RunPlan) -> str:

@@ -7,7 +7,7 @@ update, a lost reply or a server that went back to its checkpoint never puts the
 from pathlib import Path
 
 from zk0_core.errors import Zk0Error
-from zk0_core.files import whole_file
+from zk0_core.tensor_files import read_tensors, write_tensors
 from zk0_core.tensors import Tensors
 
 KEPT = 2
@@ -24,10 +24,8 @@ class ClientState:
         """Return the state after round `round`; empty for round 0, the start.
 
         Raises:
-            Zk0Error: if that round's state is not there.
+            Zk0Error: if that round's state is not there, or damaged.
         """
-        from safetensors.numpy import load_file
-
         if round == 0:
             return {}
         path = self._path(round)
@@ -36,14 +34,11 @@ class ClientState:
                 f"the state after round {round} is not in {self._folder}; "
                 "the server asked to go on from it"
             )
-        return load_file(path)
+        return read_tensors(path)
 
     def save(self, round: int, state: Tensors, accepted_round: int) -> None:
         """Write the state after round `round`; drop those that no order can ask for any more."""
-        from safetensors.numpy import save_file
-
-        with whole_file(self._path(round)) as temporary:
-            save_file(state, temporary)
+        write_tensors(self._path(round), state)
         for path in self._folder.glob("round_*.safetensors"):
             old = int(path.stem.removeprefix("round_"))
             if old < accepted_round - KEPT + 1:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flwr.app import Context, Error, Message, RecordDict
 from loguru import logger
 
+from zk0_core.disk import is_full
 from zk0_core.engines._flower import become_task, client_context, stamp
 from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.engines.workers import Workers
@@ -55,6 +56,10 @@ class LocalGrid(OneRunGrid):
                 continue
             del self._sent[message_id]
             problem = future.exception()
+            if is_full(problem):
+                # It is our disk too: the round would end otherwise than with room.
+                assert problem is not None
+                raise problem
             if problem is None:
                 replies.append(future.result())
                 continue

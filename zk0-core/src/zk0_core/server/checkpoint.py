@@ -8,9 +8,14 @@ import shutil
 from pathlib import Path
 
 import attrs
+from loguru import logger
 
-from zk0_core.files import whole_file, whole_folder
+from zk0_core.errors import Zk0Error
+from zk0_core.files import whole_folder
+from zk0_core.tensor_files import DamagedFile, read_tensors, write_tensors
 from zk0_core.tensors import Tensors
+
+PARAMS, STRATEGY = "params.safetensors", "strategy.safetensors"
 
 KEPT = 2
 """Checkpoints kept: the last one, and the one before, to which clients can still go back."""
@@ -33,29 +38,36 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write `checkpoint`, whole or not at all; drop those that are too old to be used."""
-        from safetensors.numpy import save_file
-
-        parts = {"params": checkpoint.params, "strategy": checkpoint.strategy}
         with whole_folder(self._path(checkpoint.round)) as folder:
-            for name, tensors in parts.items():
-                with whole_file(folder / f"{name}.safetensors") as temporary:
-                    save_file(tensors, temporary)
+            write_tensors(folder / PARAMS, checkpoint.params)
+            write_tensors(folder / STRATEGY, checkpoint.strategy)
         for old in self._rounds()[:-KEPT]:
             shutil.rmtree(self._path(old))
 
     def last(self) -> Checkpoint | None:
-        """Return the newest checkpoint; None before the first, that of the untrained start."""
-        from safetensors.numpy import load_file
+        """Return the newest checkpoint that is whole; None before the first.
 
-        rounds = self._rounds()
-        if not rounds:
-            return None
-        folder = self._path(rounds[-1])
-        return Checkpoint(
-            rounds[-1],
-            load_file(folder / "params.safetensors"),
-            load_file(folder / "strategy.safetensors"),
-        )
+        Raises:
+            Zk0Error: if there are some, and none of them can be used.
+        """
+        damaged: list[str] = []
+        for round in reversed(self._rounds()):
+            folder = self._path(round)
+            try:
+                params, strategy = (read_tensors(folder / name) for name in (PARAMS, STRATEGY))
+            except DamagedFile as problem:
+                damaged.append(str(problem))
+                logger.bind(shown=True).warning(
+                    "checkpoint of round {} is left out: {}", round, problem
+                )
+                continue
+            return Checkpoint(round, params, strategy)
+        if damaged:
+            raise Zk0Error(
+                f"no checkpoint in {self._folder} can be used: {'; '.join(damaged)}; restore one "
+                "from a copy, or start the run afresh"
+            )
+        return None
 
     def _rounds(self) -> list[int]:
         return sorted(

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from zk0_core.errors import UsageError
-from zk0_core.files import write_json, write_text
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.files import write_bytes, write_json, write_text
 from zk0_core.history import History, RoundRecord, from_line, to_line
 from zk0_core.plan import RunPlan
 from zk0_core.report.analysis import NAME, video_analysis
@@ -99,10 +99,31 @@ class RunFolder:
     def back_to(self, round: int) -> History:
         """Return the history up to `round`, -1 for none; what is recorded of later ones goes."""
         path = self.path / HISTORY
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        lines = path.read_bytes().splitlines() if path.is_file() else []
         kept = lines[: round + 1]
-        write_text(path, "".join(f"{line}\n" for line in kept))
-        return History(tuple(map(from_line, kept)))
+        records = tuple(self._record(line, number) for number, line in enumerate(kept))
+        if len(records) != round + 1:
+            raise Zk0Error(
+                f"{path} has {len(records)} rounds and the checkpoint is of round {round}; restore "
+                "the file from a copy, or start the run afresh"
+            )
+        write_bytes(path, b"".join(line + b"\n" for line in kept))
+        return History(records)
+
+    def _record(self, line: bytes, round: int) -> RoundRecord:
+        problem: object = ""
+        try:
+            record = from_line(line)
+            if record.round != round:
+                problem = f"it is of round {record.round}"
+        except ValueError as error:
+            problem = error
+        if problem:
+            raise Zk0Error(
+                f"line {round + 1} of {self.path / HISTORY} is not the record of round {round}: "
+                f"{problem}; restore the file from a copy, or start the run afresh"
+            )
+        return record
 
     def write_round(self, history: History, action_dim: int) -> None:
         """Write every file that a round changes, its record last."""

@@ -8,6 +8,7 @@ import attrs
 from flwr.serverapp import Grid
 from loguru import logger
 
+from zk0_core.disk import require_room, round_bytes
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
 from zk0_core.errors import UsageError, Zk0Error
@@ -96,6 +97,7 @@ class Server:
         for round in range(len(self.history.rounds), self.plan.rounds + 1):
             roster = self._present(exchange, federation.roster, model)
             federation = attrs.evolve(federation, roster=roster)
+            self._require_room(f"round {round}", params, len(roster.names))
             params, record = run_round(federation, round, params, self.history)
             self._close_round(record, params, federation, model, reporters)
 
@@ -221,9 +223,14 @@ class Server:
         self._folder.write_round(self.history, len(model.schema.action))
         if self.plan.checkpoint_every and round and round % self.plan.checkpoint_every == 0:
             self.workers.submit(0, save_model, ref, self._folder.model(round)).result()
+        self._require_room("a checkpoint", params, 0)
         self._folder.checkpoints.save(Checkpoint(round, params, federation.strategy.state()))
         for reporter in reporters:
             reporter.round(record, self.history)
+
+    def _require_room(self, what: str, params: Tensors, clients: int) -> None:
+        last = self._folder.model(len(self.history.rounds) - 1)
+        require_room(self._folder.path, round_bytes(params, clients, last), what)
 
     def _ref(self, model: ModelRef, params: Tensors) -> ModelRef:
         """Return the model with `params`, written where the workers find them."""

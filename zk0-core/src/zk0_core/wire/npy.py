@@ -48,8 +48,9 @@ def _claimed(name: str, array: Array) -> tuple[tuple[int, ...], np.dtype, int]:
         if version != (1, 0):
             raise ValueError(f"version {version[0]}.{version[1]} of the format")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    # The header is a literal of Python's, and whatever its parser raises is about the bytes.
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as problem:
+    # The header is a literal of Python's, and its parser raises anything from SyntaxError to
+    # TokenError and RecursionError; whatever it is, it is about these bytes.
+    except Exception as problem:
         text = " ".join(str(problem).split())
         raise WireError(f"{name} is no array of NumPy's: {text[:200]}") from None
     if any(side < 0 for side in shape):

@@ -5,18 +5,18 @@ of the tensors as sent; the receiver checks it before it uses a byte.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
-import cattrs
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from zk0_core.data import DatasetSchema, Episode, Statistics
 from zk0_core.errors import WireError
+from zk0_core.options import Check, between, ge, one_of
 from zk0_core.plan import PluginChoice
 from zk0_core.span import Span
+from zk0_core.strict import structured, unstructured
 from zk0_core.tensors import Tensors, fingerprint
 from zk0_core.wire.npy import read_array
 
@@ -29,18 +29,26 @@ TRAIN = "train"
 MOST_SHOWN = 500
 """Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
 
+MOST_BATCH, MOST_STEPS, MOST_RATE = 2**16, 10**7, 1e6
+"""Frames of a step, steps of a round, and lr or mu, beyond which an order is a mistake or worse."""
+
+_RATE = Check(
+    lambda span: min(span.hi, span.lo) >= 0 and max(span.hi, span.lo) <= MOST_RATE,
+    f"between 0 and {MOST_RATE:g}",
+)
+
 
 @attrs.frozen(kw_only=True)
 class Recipe:
     """What all clients of a run train alike; a client keeps its session for as long as it holds."""
 
-    seed: int
+    seed: int = attrs.field(validator=ge(0))
     policy: PluginChoice
     strategy: PluginChoice
     codec: PluginChoice
-    batch_size: int
-    optimizer_state: str
-    threads: int
+    batch_size: int = attrs.field(validator=between(1, MOST_BATCH))
+    optimizer_state: str = attrs.field(validator=one_of("keep", "reset"))
+    threads: int = attrs.field(validator=between(1, 1024))
     device: str
     cache_bytes: int | None = None
     """Disk for the caches of one dataset; None for what is free."""
@@ -65,17 +73,17 @@ class RoundOrder:
     """What one client does in one round: the only source of what it trains with."""
 
     run: str
-    round: int
+    round: int = attrs.field(validator=ge(0))
     client: str
     recipe: Recipe
     statistics: Statistics
     frozen: str
     """Fingerprint of the frozen weights; a client that has others refuses."""
-    local_steps: int
-    lr: Span
-    mu: Span
+    local_steps: int = attrs.field(validator=between(1, MOST_STEPS))
+    lr: Span = attrs.field(validator=_RATE)
+    mu: Span = attrs.field(validator=_RATE)
     boost: float
-    accepted_round: int
+    accepted_round: int = attrs.field(validator=ge(0))
     """Round of this client's last accepted update: its state goes on from there; 0 for none."""
     nonce: str
     """Drawn for this order alone; the report repeats it, so that no older one passes for it."""
@@ -120,28 +128,6 @@ class RoundReport:
     """What the client has spent of its privacy, with this update; None where it adds no noise."""
 
 
-def _exact(value: Any, kind: Any) -> Any:
-    """Return `value`, which must be a `kind`: nothing is converted in silence.
-
-    Raises:
-        ValueError: if it is none, or a number that no arithmetic is safe with.
-    """
-    if kind is float and type(value) is int:
-        value = float(value) if abs(value) <= 2**53 else math.inf
-    if type(value) is not kind:
-        raise ValueError(f"not a {kind.__name__}: {str(value)[:40]!r}")
-    if kind is float and not math.isfinite(value):
-        raise ValueError("not finite")
-    if kind is int and abs(value) >= 2**63:
-        raise ValueError("a whole number of more than 63 bits")
-    return value
-
-
-_converter = cattrs.Converter(forbid_extra_keys=True)
-for plain in (int, float, str, bool):
-    _converter.register_structure_hook(plain, _exact)
-
-
 @attrs.frozen
 class Packed:
     """Named tensors as Flower sends them, with their hash: packed once, sent to many."""
@@ -173,7 +159,7 @@ def to_record(header: Any, **groups: Packed) -> RecordDict:
     record["header"] = ConfigRecord(
         {
             "type": type(header).__name__,
-            "json": json.dumps(_converter.unstructure(header), allow_nan=False),
+            "json": json.dumps(unstructured(header), allow_nan=False),
             **{group: packed.hash for group, packed in groups.items()},
         }
     )
@@ -196,21 +182,9 @@ def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
         header = record.config_records["header"]
         if header_type(record) != kind.__name__:
             raise WireError(f"expected a {kind.__name__}, got a {header_type(record)}")
-        return _converter.structure(json.loads(str(header["json"])), kind)
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        cattrs.BaseValidationError,
-    ) as problem:
-        details = (
-            cattrs.transform_error(problem)
-            if isinstance(problem, cattrs.BaseValidationError)
-            else [repr(problem)]
-        )
-        text = " ".join("; ".join(details).split())
+        return structured(json.loads(str(header["json"])), kind)
+    except (KeyError, ValueError, RecursionError) as problem:
+        text = " ".join((str(problem) or type(problem).__name__).split())
         raise WireError(f"malformed {kind.__name__}: {text[:MOST_SHOWN]}") from problem
 
 

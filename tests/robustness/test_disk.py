@@ -1,0 +1,197 @@
+"""A disk that is full: the run stops with all that it had, and goes on when there is room."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from tests.federation.test_run import history_without_times, model_hash, small_plan
+from zk0_core.disk import (
+    SPARE,
+    DiskFull,
+    is_full,
+    require_room,
+    round_bytes,
+    stopping_when_full,
+)
+from zk0_core.errors import Zk0Error
+from zk0_core.plan import RunPlan
+from zk0_core.run import resume
+from zk0_core.runfile import plan_to_json
+from zk0_core.server.checkpoint import Checkpoint, Checkpoints
+from zk0_core.tensor_files import DamagedFile, read_tensors, write_tensors
+from zk0_core.tensors import Tensors, fingerprint
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from zk0_core.run import run; "
+    "from zk0_core.runfile import plan_from_json; "
+    "run(plan_from_json(sys.stdin.read()), Path(sys.argv[1]))"
+)
+MEGABYTES = 1024
+PARAMS: Tensors = {"w": np.arange(6, dtype=np.float32), "z": np.zeros((0, 2), np.float32)}
+
+
+def plan() -> RunPlan:
+    changes = {"reporters": (), "mu_schedulers": (), "evaluations": (), "checkpoint_every": 0}
+    return small_plan(rounds=3, workers=1, **changes)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, in memory, of MEGABYTES."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a file system may not be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write zeros to `path` until there is no room for another one."""
+    with path.open("wb", buffering=0) as file:
+        for size in (2**20, 2**12, 1):
+            try:
+                while file.write(b"\0" * size) == size:
+                    pass
+            except OSError:
+                continue
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("after", ["history", "training"])
+def test_a_full_disk_stops_the_run_which_ends_the_same_with_room(
+    after: str, small_disk: Path, tmp_path: Path
+) -> None:
+    folder = small_disk / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    process.stdin.write(plan_to_json(plan()))
+    process.stdin.close()
+    # Either between two rounds, where room is looked for, or in the middle of one.
+    sign = "history.jsonl" if after == "history" else "clients/right/state/round_1.safetensors"
+    lines = 2 if after == "history" else 0
+    while not (folder / sign).is_file() or (folder / sign).read_bytes().count(b"\n") < lines:
+        assert process.poll() is None
+        time.sleep(0.01)
+    fill(small_disk / "filler")
+    assert process.stderr
+    with process.stderr:
+        said = process.stderr.read()
+    assert process.wait() == 1
+    assert f"free some, then zk0 resume {folder}" in said
+    assert "DiskFull" in said
+    assert not (folder / "models/final/zk0.json").is_file()
+
+    (small_disk / "filler").unlink()
+    resume(folder)
+    whole = tmp_path / "whole"
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(whole)],
+        input=plan_to_json(plan()),
+        text=True,
+        check=True,
+    )
+    assert model_hash(folder) == model_hash(whole)
+    assert history_without_times(folder) == history_without_times(whole)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_write_that_finds_no_room_names_the_run(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull) as stopped, stopping_when_full(tmp_path):
+        Path("/dev/full").write_text("more than there is room for")
+    text = r"the disk is full: [\d.]+ MB free in (.*); all rounds up to the last checkpoint are "
+    text += r"intact; free some, then zk0 resume (.*)"
+    match = re.fullmatch(text, str(stopped.value))
+    assert match is not None
+    assert match.groups() == (str(tmp_path), str(tmp_path))
+
+
+def test_a_full_disk_is_known_from_what_safetensors_says(small_disk: Path) -> None:
+    fill(small_disk / "filler")
+    with pytest.raises(SafetensorError) as problem:
+        save_file({"w": np.zeros(2**16, np.float32)}, small_disk / "w.safetensors")
+    assert is_full(problem.value)
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), stopping_when_full(tmp_path):
+        (tmp_path / "missing").read_text()
+    assert not is_full(FileNotFoundError(2, "missing"))
+    assert not is_full(None)
+
+
+def test_room_is_looked_for_before_it_is_needed(tmp_path: Path) -> None:
+    require_room(tmp_path / "not there yet", 1, "round 3")
+    with pytest.raises(
+        DiskFull, match=r"too little disk for round 3: [\d.]+ MB free, 1000000000000"
+    ) as no:
+        require_room(tmp_path, 10**18, "round 3")
+    assert str(no.value).endswith(f"MB needed in {tmp_path}; free some, then zk0 resume {tmp_path}")
+
+
+def test_what_a_round_writes(tmp_path: Path) -> None:
+    """6 values are 24 bytes: 4 times for the server and for each of 2 clients, a model of 5."""
+    (tmp_path / "config").write_text("12345")
+    assert round_bytes(PARAMS, 2, tmp_path) == 24 * 12 + 5 + SPARE
+    assert round_bytes(PARAMS, 0, tmp_path / "missing") == 24 * 4 + SPARE
+
+
+# What was written is what is read, or it is not read at all.
+
+
+def test_tensors_come_back(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "it.safetensors", PARAMS)
+    assert fingerprint(read_tensors(tmp_path / "it.safetensors")) == fingerprint(PARAMS)
+    write_tensors(tmp_path / "empty.safetensors", {})
+    assert read_tensors(tmp_path / "empty.safetensors") == {}
+
+
+def test_a_bit_that_is_not_the_one_that_was_written_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "it.safetensors"
+    write_tensors(path, PARAMS)
+    whole = path.read_bytes()
+    damage = [
+        (whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:], "is damaged: its hash is not the one"),
+        (whole[:-8], "cannot be read"),
+        (b"", "cannot be read"),
+        (whole[:20] + b"\xff" + whole[21:], "cannot be read"),
+    ]
+    for content, text in damage:
+        path.write_bytes(content)
+        with pytest.raises(DamagedFile, match=text):
+            read_tensors(path)
+    save_file(PARAMS, path)
+    with pytest.raises(DamagedFile, match="is damaged: its hash is not the one"):
+        read_tensors(path)
+
+
+def test_a_damaged_checkpoint_is_left_out_for_the_one_before(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for round in (1, 2):
+        checkpoints.save(Checkpoint(round, {"w": np.full(3, round, np.float32)}, {}))
+    with (tmp_path / "round_2" / "params.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x01")
+    last = checkpoints.last()
+    assert last is not None
+    assert (last.round, last.params["w"].tolist()) == (1, [1.0, 1.0, 1.0])
+    (tmp_path / "round_1" / "strategy.safetensors").unlink()
+    with pytest.raises(Zk0Error) as refused:
+        checkpoints.last()
+    assert str(refused.value).startswith(f"no checkpoint in {tmp_path} can be used: ")
+    assert str(refused.value).endswith("restore one from a copy, or start the run afresh")

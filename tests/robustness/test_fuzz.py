@@ -1,0 +1,370 @@
+"""Updates, orders, histories, plans and run files that were changed at random.
+
+Each is either refused by one of our errors, in one line, or as usable as what it was made from.
+Some hundred by default; `make long` tries ten thousand.
+"""
+
+import copy
+import json
+import math
+import tempfile
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from zk0_core.builtin.codec_bfloat16 import BFloat16Codec
+from zk0_core.builtin.codec_float32 import Float32Codec
+from zk0_core.builtin.codec_int8 import Int8Codec
+from zk0_core.builtin.codec_topk import TopKCodec
+from zk0_core.errors import UsageError, WireError, Zk0Error
+from zk0_core.history import from_line, to_line
+from zk0_core.plan import PluginChoice
+from zk0_core.registry import Registry
+from zk0_core.resolve import resolve_plan
+from zk0_core.runfile import plan_from_json, plan_to_json, settings_from_toml
+from zk0_core.server.admission import LARGEST, Asked, open_reply
+from zk0_core.server.envelope import check_envelope
+from zk0_core.server.exchange import Reply
+from zk0_core.tensors import Tensors
+from zk0_core.testing import examples
+from zk0_core.testing.loopback import round_order
+from zk0_core.wire.orders import (
+    MOST_BATCH,
+    MOST_RATE,
+    MOST_STEPS,
+    RoundOrder,
+    RoundReport,
+    from_record,
+    pack,
+    tensors_from,
+    to_record,
+)
+from zk0_core.wire.spool import read_record, write_record
+
+MOST_MEMORY = 64 * 2**20
+"""Bytes that nothing of what is tried here may need at once."""
+
+PARAMS: Tensors = examples.tensors()
+CODECS = (Float32Codec(), BFloat16Codec(), Int8Codec(), TopKCodec(0.3))
+ORDER = attrs.evolve(
+    round_order(PluginChoice("strategy", "fedprox", {"mu": 0.01})),
+    round=3,
+    client="ann",
+    nonce="5eed",
+)
+REPORT = RoundReport(
+    run=ORDER.run,
+    round=3,
+    client="ann",
+    nonce="5eed",
+    dataset="tiny:",
+    examples=10,
+    steps=ORDER.local_steps,
+    policy_loss=0.5,
+    prox_loss=0.1,
+    loss=0.6,
+    grad_norm=1.0,
+    lr=1e-3,
+    mu=0.01,
+    seconds=1.0,
+    seconds_data=0.1,
+    seconds_compute=0.9,
+)
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from(
+        [-1, 0, 2**31, 2**63, 2**64, 10**400, "", "nan", "0", "x" * 3000, "../x", "ä\n"]
+    ),
+    st.floats(),
+    st.text(max_size=5),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the paths to all that is in dictionaries and lists."""
+    if not isinstance(value, dict | list):
+        return []
+    found = []
+    for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+        found += [(*path, key), *places(entry, (*path, key))]
+    return found
+
+
+def changed(draw: Any, value: Any) -> Any:
+    """Return `value` with some entries replaced, removed or added."""
+    value = copy.deepcopy(value)
+    for _ in range(draw(st.integers(1, 3))):
+        if not (paths := places(value)):
+            break
+        *way, last = draw(st.sampled_from(paths))
+        inner = value
+        for key in way:
+            inner = inner[key]
+        match draw(st.sampled_from(["replace", "replace", "remove", "add"])):
+            case "replace":
+                inner[last] = draw(JUNK)
+            case "remove":
+                del inner[last]
+            case "add" if isinstance(inner, dict):
+                inner[draw(st.text(max_size=4))] = draw(JUNK)
+    return value
+
+
+def garbled(draw: Any, content: bytes) -> bytes:
+    """Return `content` with some bytes changed, cut off or repeated."""
+    out = bytearray(content)
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, max(0, len(out) - 1)))
+        match draw(st.sampled_from(["flip", "cut", "insert", "repeat"])):
+            case "flip" if out:
+                out[at] ^= 1 << draw(st.integers(0, 7))
+            case "cut":
+                del out[at : at + draw(st.integers(1, 200))]
+            case "insert":
+                out[at:at] = draw(st.binary(min_size=1, max_size=8))
+            case "repeat":
+                out[at:at] = out[at : at + draw(st.integers(1, 2000))] * 3
+    return bytes(out)
+
+
+def text_of(draw: Any, value: Any) -> str:
+    """Return `value` as JSON, changed by entry or by byte."""
+    if draw(st.booleans()):
+        return json.dumps(changed(draw, value))
+    return garbled(draw, json.dumps(value).encode()).decode("utf-8", "replace")
+
+
+def changed_array(draw: Any, name: str, array: Array) -> tuple[str, Array]:
+    data, dtype, shape, stype = array.data, array.dtype, array.shape, array.stype
+    match draw(st.sampled_from(["bytes", "header", "dtype", "shape", "stype", "name", "values"])):
+        case "bytes":
+            data = garbled(draw, data)
+        case "header":  # the shape that the values' own header says
+            claims = draw(st.lists(st.integers(-2, 2**40), max_size=3))
+            data = data.replace(str(tuple(shape)).encode(), str(tuple(claims)).encode(), 1)
+        case "dtype":
+            dtype = draw(st.sampled_from(["float64", "object", "int8", "<f4", ""]))
+        case "shape":
+            shape = tuple(draw(st.lists(st.integers(-2, 2**40), max_size=3)))
+        case "stype":
+            stype = draw(st.sampled_from(["", "pickle", "torch.Tensor"]))
+        case "name":
+            name = draw(st.text(max_size=5))
+        case "values":
+            kinds = st.sampled_from(
+                ["float32", "float64", "int8", "uint32", "int64", "bool", "<U2"]
+            )
+            sides = draw(st.lists(st.integers(0, 4), max_size=2))
+            fill = draw(st.sampled_from([0, 1, -1, math.nan, math.inf, 1e30]))
+            with np.errstate(all="ignore"):
+                return name, Array(np.full(sides, fill).astype(draw(kinds)))
+    return name, Array(dtype, shape, stype, data)
+
+
+def changed_record(draw: Any, record: RecordDict) -> RecordDict:
+    """Return `record` with its header or its arrays changed; hashes made anew, or not."""
+    groups = {
+        group: {name: array for name, array in named.items()}
+        for group, named in record.array_records.items()
+    }
+    header = dict(record.config_records["header"])
+    if draw(st.booleans()):
+        header["json"] = text_of(draw, json.loads(str(header["json"])))
+    if draw(st.booleans()):
+        group = draw(st.sampled_from(sorted(groups)))
+        if groups[group]:
+            name = draw(st.sampled_from(sorted(groups[group])))
+            new, array = changed_array(draw, name, groups[group].pop(name))
+            groups[group][new] = array
+        if draw(st.booleans()):
+            try:
+                honest = pack({name: array.numpy() for name, array in groups[group].items()})
+                header[group] = honest.hash
+            except Exception:  # what cannot be read has no hash
+                header[group] = ""
+    if draw(st.integers(0, 9)) == 0:
+        header.pop(draw(st.sampled_from(sorted(header))))
+    out = RecordDict({"header": ConfigRecord(header)})
+    for group, named in groups.items():
+        if draw(st.integers(0, 19)):
+            out[group] = ArrayRecord(named)
+    return out
+
+
+def refused(problem: Zk0Error) -> None:
+    """Check that what was wrong is said, in one line and at reasonable length.
+
+    What is the user's own may have lines: the command makes one of them.
+    """
+    text = str(problem)
+    assert text
+    assert isinstance(problem, UsageError) or "\n" not in text
+    assert len(text) < 10_000
+
+
+def try_update(draw: Any) -> None:
+    codec = draw(st.sampled_from(CODECS))
+    record = to_record(REPORT, update=pack(codec.encode(PARAMS)), extra=pack({}))
+    record = changed_record(draw, record)
+    asked = Asked(ORDER, PARAMS, codec, frames=12)
+    try:
+        check_envelope(record, 10**6)
+        if draw(st.booleans()):
+            with tempfile.TemporaryDirectory() as folder:
+                record = read_record(write_record(Path(folder) / "ann.spool", record))
+        report, update = open_reply(Reply("ann", record), asked)
+    except WireError as problem:
+        refused(problem)
+        return
+    assert (report.run, report.round, report.nonce) == (ORDER.run, 3, "5eed")
+    assert 1 <= update.examples <= 12
+    assert update.client == "ann"
+    assert {n: a.shape for n, a in update.delta.items()} == {n: a.shape for n, a in PARAMS.items()}
+    for array in update.delta.values():
+        assert array.dtype == np.float32
+        assert (np.abs(array) <= LARGEST).all()
+    for value in attrs.asdict(report).values():
+        assert not isinstance(value, float) or abs(value) <= LARGEST
+
+
+def try_order(draw: Any) -> None:
+    record = to_record(ORDER, params=pack(Float32Codec().encode(PARAMS)), extra=pack({}))
+    record = changed_record(draw, record)
+    try:
+        order = from_record(record, RoundOrder)
+        params = Float32Codec().decode(tensors_from(record, "params", "the server"), like=PARAMS)
+    except WireError as problem:
+        refused(problem)
+        return
+    assert 1 <= order.local_steps <= MOST_STEPS
+    assert 1 <= order.recipe.batch_size <= MOST_BATCH
+    assert min(order.round, order.accepted_round, order.recipe.seed) >= 0
+    for span in (order.lr, order.mu):
+        assert 0 <= min(span.hi, span.lo) <= max(span.hi, span.lo) <= MOST_RATE
+        assert math.isfinite(span.at(0, order.local_steps))
+    assert sorted(params) == sorted(PARAMS)
+
+
+def try_history(draw: Any) -> None:
+    record = draw(st.sampled_from(examples.history().rounds))
+    text = text_of(draw, json.loads(to_line(record)))
+    try:
+        found = from_line(text)
+    except ValueError as problem:
+        assert str(problem)
+        return
+    assert from_line(to_line(found)) == found
+
+
+def try_plan(draw: Any) -> None:
+    text = text_of(draw, json.loads(plan_to_json(examples.plan())))
+    try:
+        plan = plan_from_json(text)
+    except UsageError as problem:
+        refused(problem)
+        return
+    assert plan_from_json(plan_to_json(plan)) == plan
+    assert min(plan.rounds, plan.local_steps, plan.batch_size, plan.min_updates) >= 1
+
+
+RUN_FILE = """\
+rounds = 10
+local_steps = 100
+batch_size = 8
+lr = 1e-3
+quarantine_after = 3
+reporters = []
+
+[policy]
+name = "smolvla-tiny"
+
+[strategy]
+name = "fedprox"
+mu = 0.01
+personal = ["action_out_proj.*"]
+
+[[schedulers]]
+name = "warm-restarts"
+t_0 = 10
+
+[[clients]]
+name = "left-desk"
+dataset = "local:/data/left?eval_episodes=2"
+epsilon = 8.0
+
+[[clients]]
+dataset = "local:/data/right"
+rename = { "observation.images.side" = "observation.images.top" }
+
+[wire]
+codec = "bfloat16"
+"""
+
+
+def try_run_file(draw: Any) -> None:
+    import tomli
+    import tomli_w
+
+    if draw(st.booleans()):
+        text = garbled(draw, RUN_FILE.encode()).decode("utf-8", "replace")
+    else:
+        try:
+            text = tomli_w.dumps(changed(draw, tomli.loads(RUN_FILE)))
+        except (TypeError, ValueError):  # what TOML has no word for
+            return
+    try:
+        plan = resolve_plan(settings_from_toml(text, "run.toml"), registry())
+    except UsageError as problem:
+        refused(problem)
+        return
+    assert plan_from_json(plan_to_json(plan)) == plan
+
+
+_registry: list[Registry] = []
+
+
+def registry() -> Registry:
+    if not _registry:
+        _registry.append(Registry.discover())
+    return _registry[0]
+
+
+TARGETS = (try_update, try_order, try_history, try_plan, try_run_file)
+
+
+@pytest.mark.parametrize(
+    "count", [40, pytest.param(2000, marks=pytest.mark.long)], ids=["quick", "many"]
+)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
+def test_what_was_changed_is_refused_or_usable(target: Callable[[Any], None], count: int) -> None:
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def attempt(data: Any) -> None:
+        target(data.draw)
+
+    registry()
+    tracemalloc.start()
+    try:
+        attempt()
+        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+    finally:
+        tracemalloc.stop()
