@@ -5,7 +5,7 @@ import pytest
 
 from zk0_core.compare.arms import arms_of
 from zk0_core.errors import UsageError
-from zk0_core.plan import PluginChoice, RunPlan
+from zk0_core.plan import EvaluationPlan, PluginChoice, RunPlan
 
 FEDAVG = PluginChoice("strategy", "fedavg")
 
@@ -65,6 +65,17 @@ def test_one_client_is_refused(plan: RunPlan) -> None:
 def test_sampling_clients_is_refused(plan: RunPlan) -> None:
     with pytest.raises(UsageError, match=r"fraction is 0\.5, but a comparison at equal samples"):
         arms_of(attrs.evolve(plan, fraction=0.5), FEDAVG, [0])
+
+
+def test_stopping_early_is_refused(plan: RunPlan) -> None:
+    evaluator = PluginChoice("evaluator", "sim-success", {"interval_width": 0.2})
+    early = attrs.evolve(plan, evaluations=(EvaluationPlan("sim:lift?region=all", evaluator),))
+    with pytest.raises(
+        UsageError,
+        match="evaluations: sim-success on sim:lift.region=all stops early by interval_width, but "
+        "a comparison pairs every start with every arm; leave it at 0",
+    ):
+        arms_of(early, FEDAVG, [0])
 
 
 def test_differing_renames_cannot_be_pooled(plan: RunPlan) -> None:

@@ -59,8 +59,15 @@ def arms_of(
         leave_one_out: Whether to also federate all clients but one, for each client.
 
     Raises:
-        UsageError: if `plan` has fewer than two clients, or samples some of them.
+        UsageError: if `plan` has fewer than two clients, samples some of them, or would not try
+            every start.
     """
+    for evaluation in plan.evaluations:
+        if evaluation.evaluator.options.get("interval_width"):
+            raise UsageError(
+                f"evaluations: {evaluation.evaluator.name} on {evaluation.dataset} stops early by "
+                "interval_width, but a comparison pairs every start with every arm; leave it at 0"
+            )
     if len(plan.clients) < 2:
         raise UsageError("a comparison needs two clients at least; add another --client")
     if plan.fraction != 1:
