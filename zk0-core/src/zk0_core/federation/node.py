@@ -183,8 +183,8 @@ class Node:
         if not trainer.ready:
             self._await_dataset(trainer)
         if not supernode.alive:
-            self._status.say(state="trying again" if supernode.starts else "starting")
             if self._may_connect():
+                self._status.say(state="connecting")
                 supernode.revive()
             return False
         assert supernode.process is not None
@@ -199,6 +199,7 @@ class Node:
             if str(problem) != self._status.now.last_error:
                 self._tell(f"{problem}; trying again")
             self._status.note(str(problem))
+            self._status.say(state="trying again")
             self._sleep(3.0 if isinstance(problem, NotYet) else 10.0)
             return False
         return True

@@ -63,7 +63,7 @@ class NodeStatus:
     dataset: str
     started: str
     state: str = "starting"
-    """starting, waiting, training, paused, trying again, stopping."""
+    """starting, connecting, waiting, training, paused, trying again or stopping."""
     run: str = ""
     round: int = 0
     rounds_done: int = 0
