@@ -70,7 +70,7 @@ def test_options_of_plugins(plan_of, run_file: str) -> None:
     assert plan.strategy.options["mu"] == 0.05
     assert plan.schedulers[0].options["t_0"] == 10
     assert plan.schedulers[1].options["eta_min"] == 1e-6
-    assert plan.policy.options == {"chunk_size": 4, "n_action_steps": 2}
+    assert plan.policy.options == {"chunk_size": 4, "n_action_steps": 2, "noise_scale": 0.0}
 
 
 def test_an_option_of_an_evaluator(plan_of) -> None:
@@ -129,7 +129,7 @@ def test_dry_run_prints_toml(zk0, run_file: str) -> None:
         ("--client s4:desk", "unknown loader 's4'; choose from "),
         ("--strategy.mu -1.0", "strategy.mu must be ≥ 0, got -1.0 (from --strategy.mu)"),
         ("--strategy.mu abc", "strategy.mu must be a number ≥ 0, got 'abc' (from --strategy.mu)"),
-        ("--strategy.nu 1", "strategy.nu is unknown; the choices are personal, mu"),
+        ("--strategy.nu 1", "strategy.nu is unknown; the choices are personal, norm_clip,"),
         ("--strategy.mu", "--strategy.mu needs a value; write --strategy.mu VALUE"),
         ("--strategy.a.b.c 1", "--strategy.a.b.c names no option; write --strategy.OPTION or"),
         (

@@ -74,10 +74,10 @@ def spoilt(folder: Path, name: str, text: str | None) -> Path:
         ),
         (
             "history.jsonl",
-            '{"round": 0, "refused": [], "datasets": []}\n',
+            '{"refused": [], "datasets": []}\n',
             DataError,
-            "line 1 of {run}/history.jsonl is not a round of this version of zk0 (KeyError: "
-            "'clients'); read the run with the version that its plan.toml names",
+            "line 1 of {run}/history.jsonl is not a round of this version of zk0 (ValueError: "
+            "required field missing @ $.round); read the run with the version that its plan.toml names",
         ),
     ],
 )
