@@ -6,9 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
+from zk0_core.builtin.reporter_console import ConsoleReporter
 from zk0_core.client.privacy import (
     GaussianMechanism,
     Ledger,
@@ -21,6 +23,7 @@ from zk0_core.options import structure_options
 from zk0_core.plan import ClientPlan, PluginChoice
 from zk0_core.records import StrategyOptions
 from zk0_core.tensors import Tensors, fingerprint, norm
+from zk0_core.testing import examples
 
 DELTA = 1e-5
 NOISY = {"dp_clip": 0.1, "dp_noise": 2.0, "dp_delta": DELTA}
@@ -149,6 +152,17 @@ def test_epsilon_is_counted_client_by_client_and_recorded(clients) -> None:
     assert spent == pytest.approx(expected)
     # Without noise none is longer than 0.1; the noise of 4 values of 0.2 each makes it longer.
     assert all(entry.update_norm != pytest.approx(0.1) for entry in records[0].clients)
+
+
+def test_the_console_shows_the_greatest_epsilon(capsys) -> None:
+    reporter = ConsoleReporter()
+    reporter.start(examples.plan(), Path())
+    history = examples.history(1)
+    first, second = history.rounds[1].clients
+    clients = (attrs.evolve(first, epsilon=1.25), attrs.evolve(second, epsilon=3.5))
+    record = attrs.evolve(history.rounds[1], clients=clients)
+    reporter.round(record, history)
+    assert "  epsilon 3.50  " in capsys.readouterr().err
 
 
 def test_a_client_stops_at_its_budget_and_the_others_go_on(clients) -> None:

@@ -40,6 +40,9 @@ class ConsoleReporter:
             parts.append(f"success {record.success_rate:.0%}{_interval(record)}")
         if record.lr is not None:
             parts.append(f"lr {record.lr:.1e}")
+        spent = [entry.epsilon for entry in record.clients if entry.epsilon is not None]
+        if spent:
+            parts.append(f"epsilon {max(spent):.2f}")
         parts.append(f"{record.seconds:.1f} s")
         if not record.counted:
             parts.append("did not count: too few usable updates")
