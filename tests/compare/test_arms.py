@@ -72,8 +72,8 @@ def test_stopping_early_is_refused(plan: RunPlan) -> None:
     early = attrs.evolve(plan, evaluations=(EvaluationPlan("sim:lift?region=all", evaluator),))
     with pytest.raises(
         UsageError,
-        match=r"evaluations: sim-success on sim:lift\?region=all stops early by interval_width, but "
-        "a comparison pairs every start with every arm; leave it at 0",
+        match=r"evaluations: sim-success on sim:lift\?region=all stops early by "
+        "interval_width, but a comparison pairs every start with every arm; leave it at 0",
     ):
         arms_of(early, FEDAVG, [0])
 

@@ -77,7 +77,8 @@ def spoilt(folder: Path, name: str, text: str | None) -> Path:
             '{"refused": [], "datasets": []}\n',
             DataError,
             "line 1 of {run}/history.jsonl is not a round of this version of zk0 (ValueError: "
-            "required field missing @ $.round); read the run with the version that its plan.toml names",
+            "required field missing @ $.round); read the run with the version that its plan.toml "
+            "names",
         ),
     ],
 )
