@@ -193,6 +193,10 @@ class Fleet:
         self._client.close()
 
 
+class StaleTask(Zk0Error):
+    """A task of a SuperNode is of no use, and its SuperNode waits for an answer nevertheless."""
+
+
 class NodeTask:
     """One message for this node, taken from its SuperNode: what is asked, and the answer."""
 
@@ -259,7 +263,11 @@ class TaskSource:
         )
 
     def take(self) -> NodeTask | None:
-        """Return the next message for a node; None when there is none, or no SuperNode."""
+        """Return the next message for a node; None when there is none, or no SuperNode.
+
+        Raises:
+            StaleTask: if the message is of a run that has ended meanwhile.
+        """
         import httpx
         from flwr.supercore.constant import TaskType
 
@@ -268,8 +276,8 @@ class TaskSource:
             return None
         try:
             return NodeTask(self._address, token)
-        except httpx.HTTPError:
-            return None
+        except (httpx.HTTPError, RuntimeError) as problem:
+            raise StaleTask(f"a message could not be taken: {problem}") from problem
 
     def take_run(self) -> str:
         """Return the token of the next run to carry out; empty when there is none."""

@@ -22,7 +22,7 @@ from zk0_core.federation.signals import ended_by_signal, only_one
 from zk0_core.federation.trainer import Failure, Trainer, TrainerSettings
 
 if TYPE_CHECKING:
-    from zk0_core.engines._flower_network import NodeTask
+    from zk0_core.engines._flower_network import NodeTask, TaskSource
 
 POLL_SECONDS = 0.2
 DATASET_SECONDS = 600.0
@@ -100,10 +100,11 @@ class Node:
             self._await_dataset(trainer)
             self._tell(f"{self._name} is ready for {self._address}, with {self._options.dataset}")
             while not self._is_done():
-                if self._is_up(trainer, supernode) and (task := source.take()):
-                    self._answer(messages, task)
-                else:
+                task = self._take(source, supernode) if self._is_up(trainer, supernode) else None
+                if task is None:
                     self._sleep(POLL_SECONDS)
+                else:
+                    self._answer(messages, task)
             logger.info("leaves after {} rounds", self._status.now.rounds_done)
         except Stopped:
             logger.info("told to end")
@@ -203,6 +204,21 @@ class Node:
             self._sleep(3.0 if isinstance(problem, NotYet) else 10.0)
             return False
         return True
+
+    def _take(self, source: "TaskSource", supernode: Child) -> "NodeTask | None":
+        """Return the next message; None when there is none.
+
+        A SuperNode that holds a message of a run that has ended meanwhile sends answers in the
+        wrong order from then on, and keeps one back: it starts afresh.
+        """
+        from zk0_core.engines._flower_network import StaleTask
+
+        try:
+            return source.take()
+        except StaleTask as problem:
+            logger.warning("{}: the SuperNode starts afresh", problem)
+            supernode.stop()
+            return None
 
     def _answer(self, messages: Messages, task: "NodeTask") -> None:
         try:

@@ -1,5 +1,6 @@
 """Before the first round: who is there, what data they have, and whether it fits."""
 
+import time
 from collections.abc import Sequence
 
 import attrs
@@ -63,6 +64,22 @@ def call_roll(
         DataError: if a client's data cannot be used as asked; the text is the client's.
         RoundError: if a client failed, or not all are there.
     """
+    deadline = time.monotonic() + exchange.patience.connect
+    while True:
+        roster, silent = _ask_newcomers(exchange, recipe, expected, before)
+        if roster.reports:
+            return roster
+        if not silent or time.monotonic() > deadline:
+            reasons = "; ".join([*roster.unfit.values(), *silent])
+            raise RoundError(f"no client can take part: {reasons}")
+        # Who has failed may come back; who cannot take part is not asked again.
+        before = roster
+
+
+def _ask_newcomers(
+    exchange: Exchange, recipe: Recipe, expected: int, before: Roster | None
+) -> tuple[Roster, list[str]]:
+    """Return who is there, and why those did not answer that may do so another time."""
     there = exchange.nodes(expected)
     if len(there) < expected:
         raise RoundError(
@@ -75,6 +92,7 @@ def call_roll(
     nodes = {str(node): node for node in there if node not in known}
     question = to_record(recipe)
     approved = exchange.approved_names()
+    silent: list[str] = []
     for reply in exchange.ask(QUERY_SCHEMA, dict.fromkeys(nodes, question), nodes):
         try:
             report = _schema_report(reply)
@@ -89,14 +107,15 @@ def call_roll(
             if not exchange.patience.without:
                 raise
             logger.warning("node {} does not take part: {}", reply.client, problem)
-            unfit[nodes[reply.client]] = str(problem)
+            if reply.record is None:
+                silent.append(str(problem))
+            else:
+                unfit[nodes[reply.client]] = str(problem)
             continue
         by_name[report.client] = nodes[reply.client]
         reports.append(report)
-    if not reports:
-        raise RoundError(f"no client can take part: {'; '.join(unfit.values())}")
     reports.sort(key=lambda report: report.client)
-    return Roster(tuple(reports), by_name, unfit)
+    return Roster(tuple(reports), by_name, unfit), silent
 
 
 def _schema_report(reply: Reply) -> SchemaReport:
