@@ -109,7 +109,7 @@ REFUSED = {
         # 12 bytes for each of 8 values, 4096 for each of 2 tensors, 2²⁰ for the header.
         "at most 1056864 are taken; see max_update_mb of the run file",
     ),
-    "empty": (lambda: lambda content: RecordDict(), "malformed RoundReport: KeyError('header')"),
+    "empty": (lambda: lambda content: RecordDict(), "malformed RoundReport: it has no header"),
 }
 
 

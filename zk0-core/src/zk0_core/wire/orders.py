@@ -183,7 +183,9 @@ def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
         if header_type(record) != kind.__name__:
             raise WireError(f"expected a {kind.__name__}, got a {header_type(record)}")
         return structured(json.loads(str(header["json"])), kind)
-    except (KeyError, ValueError, RecursionError) as problem:
+    except KeyError as missing:
+        raise WireError(f"malformed {kind.__name__}: it has no {missing.args[0]}") from None
+    except (ValueError, RecursionError) as problem:
         text = " ".join((str(problem) or type(problem).__name__).split())
         raise WireError(f"malformed {kind.__name__}: {text[:MOST_SHOWN]}") from problem
 
