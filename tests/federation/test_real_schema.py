@@ -147,7 +147,7 @@ def test_both_train_and_are_scored_on_what_they_held_out(trained: Path) -> None:
 
 def test_frozen_prefixes_are_computed_once_a_recording(trained: Path) -> None:
     # Clients and evaluations share them, also the evaluation of both recordings joined.
-    assert len(list((trained / "cache" / "prefix").glob("*/prefix.npy"))) == 2
+    assert len(list((trained / "cache" / "prefix").glob("*/values.npy"))) == 2
     logs = "".join(path.read_text() for path in (trained / "output" / "logs").glob("*.log"))
     assert "training from pictures" not in logs
 

@@ -42,6 +42,8 @@ def refused(values: Mapping[str, Any], path: str = "strategy", **more: Any) -> s
         ({"mu": True}, "strategy.mu must be a number ≥ 0, got True"),
         ({"mu": float("nan")}, "strategy.mu must be a number ≥ 0, got nan"),
         ({"mu": float("inf")}, "strategy.mu must be a number ≥ 0, got inf"),
+        ({"mu": 2**63}, "strategy.mu must be a number ≥ 0, got 9223372036854775808"),
+        ({"mu": 10**400}, f"strategy.mu must be a number ≥ 0, got {10**400}"),
         (
             {"t_0": 1.2},
             "strategy.t_0 must be a whole number ≥ 1, got 1.2; did you mean 1 or 2?",

@@ -216,14 +216,11 @@ def _checked(hint: Any, value: Any, field: "attrs.Attribute[Any]") -> Any:
     inner, optional = _without_none(hint)
     if value is None and optional:
         return None
-    if inner is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
     # TOML, and whatever else whole numbers go through, has 64 bits for one.
-    if (
-        inner in (int, str, bool)
-        and type(value) is inner
-        and not (inner is int and abs(value) >= 2**63)
-    ):
+    too_long = type(value) is int and abs(value) >= 2**63
+    if inner is float and type(value) in (int, float) and not too_long and math.isfinite(value):
+        return float(value)
+    if inner in (int, str, bool) and type(value) is inner and not too_long:
         return value
     is_list = typing.get_origin(inner) is tuple and isinstance(value, list | tuple)
     if is_list and all(type(entry) is str for entry in value):
