@@ -56,22 +56,27 @@ class GaussianMechanism:
 
     def apply(self, delta: Tensors) -> Tensors:
         """Return `delta`, clipped and noisy."""
-        clipped = NormClip(self.clip).apply(delta)
-        if self.noise == 0:
-            return clipped
+        clipped = self.clipped(delta)
+        return self.noisy(clipped, self.release(clipped)) if self.noise else clipped
+
+    def clipped(self, delta: Tensors) -> Tensors:
+        """Return `delta`, scaled down to C where it is longer."""
+        return NormClip(self.clip).apply(delta)
+
+    def release(self, clipped: Tensors) -> str:
+        """Return what tells the release of an update, `clipped`, from every other one."""
+        return f"{fingerprint(clipped)} {self.clip!r} {self.noise!r}"
+
+    def noisy(self, clipped: Tensors, release: str) -> Tensors:
+        """Return `clipped` with the noise of its `release`."""
         scale = self.noise * self.clip
-        key = hashlib.sha256(self.secret + self.release(delta).encode()).digest()
+        key = hashlib.sha256(self.secret + release.encode()).digest()
         return {
             name: (
                 array + scale * normal_values(hashlib.sha256(key + name.encode()).digest(), array)
             ).astype(np.float32)
             for name, array in clipped.items()
         }
-
-    def release(self, delta: Tensors) -> str:
-        """Return what tells the release of `delta` from every other one."""
-        clipped = fingerprint(NormClip(self.clip).apply(delta))
-        return f"{clipped} {self.clip!r} {self.noise!r}"
 
 
 def normal_values(key: bytes, like: np.ndarray) -> np.ndarray:
@@ -201,12 +206,14 @@ class Privacy:
         """
         if self._mechanism is None:
             return delta
-        if self._noise:
-            release = self._mechanism.release(delta)
-            if not self._ledger.has(release):
-                self._check_budget()
-                self._ledger.add(release, run, round, self._noise)
-        return self._mechanism.apply(delta)
+        clipped = self._mechanism.clipped(delta)
+        if not self._noise:
+            return clipped
+        release = self._mechanism.release(clipped)
+        if not self._ledger.has(release):
+            self._check_budget()
+            self._ledger.add(release, run, round, self._noise)
+        return self._mechanism.noisy(clipped, release)
 
     def check_extra(self, extra: Tensors, strategy: str) -> None:
         """Raise Zk0Error if a strategy sends something that no noise was added to."""
