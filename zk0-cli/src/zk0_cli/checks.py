@@ -4,7 +4,6 @@ import importlib
 import importlib.metadata
 import os
 import platform
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -79,15 +78,14 @@ def check_package(distribution: str, module: str, low: str, high: str) -> CheckR
 
 def check_disk(name: str, folder: Path) -> CheckResult:
     """Whether there is room in `folder`, or in what exists of its path."""
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free / 1e9
+    from zk0_core.disk import existing, free_bytes
+
+    free = free_bytes(folder) / 1e9
     return CheckResult(
         name,
         free >= DISK_NEEDED_GB,
         f"{free:.1f} GB free",
-        f"zk0 needs {DISK_NEEDED_GB} GB at {place}; free some, or use another disk",
+        f"zk0 needs {DISK_NEEDED_GB} GB at {existing(folder)}; free some, or use another disk",
     )
 
 

@@ -27,12 +27,17 @@ class DiskFull(Zk0Error):
     """There is no room to go on; everything so far is intact."""
 
 
-def free_bytes(path: Path) -> int:
-    """Return the bytes that are free where `path` is, or will be."""
+def existing(path: Path) -> Path:
+    """Return `path`, or what exists of it, absolute."""
     place = path.absolute()
     while not place.exists():
         place = place.parent
-    return shutil.disk_usage(place).free
+    return place
+
+
+def free_bytes(path: Path) -> int:
+    """Return the bytes that are free where `path` is, or will be."""
+    return shutil.disk_usage(existing(path)).free
 
 
 def round_bytes(params: "Tensors", clients: int, model: Path) -> int:

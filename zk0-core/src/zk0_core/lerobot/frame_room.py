@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from zk0_core.disk import free_bytes
 from zk0_core.errors import DataError
 
 LIMIT = "ZK0_FRAMES_GB"
@@ -34,7 +35,7 @@ def make_room(shelf: Path, needed: int, uri: str) -> None:
         kept = sorted(_folders(shelf), key=lambda folder: folder.stat().st_mtime)
         while _lacking(shelf, kept, needed, limit):
             if not kept:
-                free = shutil.disk_usage(shelf).free
+                free = free_bytes(shelf)
                 raise DataError(
                     f"{uri}: its decoded frames take {needed / _GB:.3g} GB, and {free / _GB:.3g} "
                     f"GB of disk are free in {shelf}, of which {SPARE / _GB:.3g} stay so; free "
@@ -75,4 +76,4 @@ def _lacking(shelf: Path, kept: list[Path], needed: int, limit: int | None) -> b
         used = sum(file.stat().st_size for folder in kept for file in folder.iterdir())
         if used + needed > limit:
             return True
-    return shutil.disk_usage(shelf).free < needed + SPARE
+    return free_bytes(shelf) < needed + SPARE

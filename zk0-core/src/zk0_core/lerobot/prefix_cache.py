@@ -8,7 +8,6 @@ and take a tenth. Both are float16.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -202,10 +201,3 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
     np.savez(folder / "small.npz", **{name: np.concatenate(parts) for name, parts in small.items()})
     pictured = {camera: np.concatenate(parts) for camera, parts in kept.items()}
     np.savez(folder / "checked.npz", frames=checked, **pictured)
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free disk where `folder` is or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

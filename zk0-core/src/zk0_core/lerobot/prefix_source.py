@@ -8,6 +8,7 @@ from loguru import logger
 
 from zk0_core.cache import cache_limit
 from zk0_core.data import Progress, RobotDataset
+from zk0_core.disk import free_bytes
 from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
 from zk0_core.lerobot.cached_source import CachedSource
@@ -19,7 +20,6 @@ from zk0_core.lerobot.prefix_cache import (
     FrameCache,
     Inexact,
     MakeBatch,
-    free_bytes,
 )
 from zk0_core.lerobot.prefix_model import Batch
 
