@@ -32,14 +32,13 @@ from zk0_core.schedules import Schedules
 from zk0_core.server.exchange import Exchange
 from zk0_core.server.preflight import Roster, call_roll
 from zk0_core.server.rounds import Federation, run_round
-from zk0_core.span import Span
 from zk0_core.tensors import Tensors
 from zk0_core.testing import examples
 from zk0_core.wire.orders import (
-    RoundOrder,
     RoundReport,
     from_record,
     header_type,
+    order_of_round_0,
     pack,
     tensors_from,
     to_record,
@@ -197,19 +196,12 @@ class Clients:
             schedules=Schedules(self.plan, (), ()),
             codec=build_codec(self.plan.codec),
             broadcast=build_broadcast_codec(self.plan.codec),
-            template=RoundOrder(
+            template=order_of_round_0(
+                self.plan,
                 run="test",
-                round=0,
-                client="",
                 recipe=apps.recipe_of(self.plan),
                 statistics={},
                 frozen="none",
-                local_steps=self.plan.local_steps,
-                lr=Span.constant(self.plan.lr),
-                mu=Span.constant(0.0),
-                boost=1.0,
-                accepted_round=0,
-                nonce="",
                 start_loss=record.wants_start_loss,
             ),
             keep=folder / "kept" if record.sees_all_updates else None,

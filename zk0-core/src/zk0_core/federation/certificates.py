@@ -1,6 +1,5 @@
 """The federation's own certificate authority, the server's certificate, and the keys of nodes."""
 
-import base64
 import datetime
 import hashlib
 import ipaddress
@@ -189,11 +188,6 @@ def public_key_bytes(line: str) -> bytes:
 def key_id(public_key: bytes) -> str:
     """Return a short name of a public key, for people: the first 16 digits of its SHA-256."""
     return hashlib.sha256(public_key).hexdigest()[:16]
-
-
-def to_text(content: bytes) -> str:
-    """Return `content` in Base64."""
-    return base64.b64encode(content).decode()
 
 
 def _still_good(path: Path, names: Sequence[str]) -> bool:

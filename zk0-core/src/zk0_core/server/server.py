@@ -42,9 +42,8 @@ from zk0_core.server.model import (
 from zk0_core.server.output import FACTS, RunFolder
 from zk0_core.server.preflight import Roster, call_roll, check_alike, pooled_statistics
 from zk0_core.server.rounds import Federation, run_round
-from zk0_core.span import Span
 from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import RoundOrder, SchemaReport
+from zk0_core.wire.orders import SchemaReport, order_of_round_0
 
 
 class Server:
@@ -178,19 +177,12 @@ class Server:
             schedules=Schedules.of(self.plan),
             codec=build_codec(self.plan.codec),
             broadcast=build_broadcast_codec(self.plan.codec),
-            template=RoundOrder(
+            template=order_of_round_0(
+                self.plan,
                 run=self._folder.path.name,
-                round=0,
-                client="",
                 recipe=model.recipe,
                 statistics=model.statistics,
                 frozen=start.frozen,
-                local_steps=self.plan.local_steps,
-                lr=Span.constant(self.plan.lr),
-                mu=Span.constant(0.0),
-                boost=1.0,
-                accepted_round=0,
-                nonce="",
                 start_loss=strategy.wants_start_loss,
             ),
             keep=self._folder.path / "spool" / "kept" if strategy.sees_all_updates else None,

@@ -184,22 +184,16 @@ def round_order(choice: PluginChoice, *, mu: float = 0.0, start_loss: bool = Fal
     from zk0_core.engines.apps import recipe_of
     from zk0_core.lerobot.stats import episode_sums
     from zk0_core.span import Span
-    from zk0_core.wire.orders import RoundOrder
+    from zk0_core.wire.orders import order_of_round_0
 
     plan = examples.plan(strategy=choice)
     dataset = examples.dataset()
-    return RoundOrder(
+    order = order_of_round_0(
+        plan,
         run="contract",
-        round=0,
-        client="",
         recipe=recipe_of(plan),
         statistics=episode_sums(dataset, dataset.episodes),
         frozen="",
-        local_steps=plan.local_steps,
-        lr=Span.constant(plan.lr),
-        mu=Span.constant(mu),
-        boost=1.0,
-        accepted_round=0,
-        nonce="",
         start_loss=start_loss,
     )
+    return attrs.evolve(order, mu=Span.constant(mu))

@@ -14,7 +14,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from zk0_core.data import DatasetSchema, Episode, Statistics
 from zk0_core.errors import WireError
 from zk0_core.options import Check, between, ge, one_of
-from zk0_core.plan import PluginChoice
+from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.span import Span
 from zk0_core.strict import structured, unstructured
 from zk0_core.tensors import Tensors, fingerprint
@@ -89,6 +89,33 @@ class RoundOrder:
     """Drawn for this order alone; the report repeats it, so that no older one passes for it."""
     start_loss: bool = False
     """Whether the report must say the loss before training."""
+
+
+def order_of_round_0(
+    plan: RunPlan,
+    *,
+    run: str,
+    recipe: Recipe,
+    statistics: Statistics,
+    frozen: str,
+    start_loss: bool = False,
+) -> RoundOrder:
+    """Return the order of round 0, from which those of all rounds and clients are made."""
+    return RoundOrder(
+        run=run,
+        round=0,
+        client="",
+        recipe=recipe,
+        statistics=statistics,
+        frozen=frozen,
+        local_steps=plan.local_steps,
+        lr=Span.constant(plan.lr),
+        mu=Span.constant(0.0),
+        boost=1.0,
+        accepted_round=0,
+        nonce="",
+        start_loss=start_loss,
+    )
 
 
 @attrs.frozen(kw_only=True)
