@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import cattrs
 
 from zk0_core.errors import Zk0Error
 from zk0_core.files import write_json
-
-_converter = cattrs.Converter(forbid_extra_keys=True)
+from zk0_core.strict import structured, unstructured
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +108,7 @@ class RunEntry:
 
 def write(path: Path, record: Any) -> None:
     """Write `record` to `path`, whole or not at all."""
-    write_json(path, _converter.unstructure(record))
+    write_json(path, unstructured(record))
 
 
 def read[Record](path: Path, kind: type[Record]) -> Record | None:
@@ -124,8 +122,8 @@ def read[Record](path: Path, kind: type[Record]) -> Record | None:
     except FileNotFoundError:
         return None
     try:
-        return _converter.structure(json.loads(text), kind)
-    except (ValueError, TypeError, cattrs.BaseValidationError) as problem:
+        return structured(json.loads(text), kind)
+    except ValueError as problem:
         raise Zk0Error(
             f"{path} is no {kind.__name__}: {problem}; move it away, and ask again"
         ) from problem
