@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import cattrs
 
 from zk0_core.errors import Zk0Error
 from zk0_core.files import write_json
-from zk0_core.strict import structured, unstructured
+
+# Not `zk0_core.strict`: Flower numbers runs with 64 bits, and that takes 63 at most.
+_converter = cattrs.Converter(forbid_extra_keys=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +111,7 @@ class RunEntry:
 
 def write(path: Path, record: Any) -> None:
     """Write `record` to `path`, whole or not at all."""
-    write_json(path, unstructured(record))
+    write_json(path, _converter.unstructure(record))
 
 
 def read[Record](path: Path, kind: type[Record]) -> Record | None:
@@ -122,8 +125,8 @@ def read[Record](path: Path, kind: type[Record]) -> Record | None:
     except FileNotFoundError:
         return None
     try:
-        return structured(json.loads(text), kind)
-    except ValueError as problem:
+        return _converter.structure(json.loads(text), kind)
+    except (ValueError, TypeError, cattrs.BaseValidationError) as problem:
         raise Zk0Error(
             f"{path} is no {kind.__name__}: {problem}; move it away, and ask again"
         ) from problem
