@@ -101,7 +101,7 @@ class World:
 
     @contextmanager
     def control(self) -> Iterator[Any]:
-        from zk0_core.engines._flower_network import Control
+        from zk0_core.engines._flower_control import Control
 
         self.await_server()
         process = process_of(self.server)

@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.network.conftest import SECONDS, World, wait_until
-from zk0_core.engines._flower_network import NODE_CALLS, Control, Fleet, TaskSource
+from zk0_core.engines._flower_control import Control
+from zk0_core.engines._flower_network import NODE_CALLS, Fleet, TaskSource
 from zk0_core.engines.bundle import bundle
 from zk0_core.errors import Zk0Error
 from zk0_core.federation.server import process_of

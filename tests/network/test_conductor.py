@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from zk0_core.engines._flower_network import FINISHED, KnownNode, RunState
+from zk0_core.engines._flower_control import FINISHED, KnownNode, RunState
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation import conductor as conducting
 from zk0_core.federation.conductor import MAX_ATTEMPTS, Conductor

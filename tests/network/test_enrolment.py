@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0_core.engines._flower_network import KnownNode
+from zk0_core.engines._flower_control import KnownNode
 from zk0_core.errors import UsageError
 from zk0_core.federation import enrolment
 from zk0_core.federation.certificates import (

@@ -11,7 +11,7 @@ from zk0_cli.table import echo_json, echo_table
 from zk0_core.federation.folder import ServerFolder
 
 if TYPE_CHECKING:
-    from zk0_core.engines._flower_network import Control, KnownNode
+    from zk0_core.engines._flower_control import Control, KnownNode
 
 COMMANDS = {
     "list": ("zk0_cli.server_nodes:list_", "Nodes that may take part, and whether they are there."),
@@ -114,7 +114,7 @@ def control_of(folder: ServerFolder) -> "Control":
     from zk0_core.engines.quiet import quiet_flower
 
     quiet_flower()
-    from zk0_core.engines._flower_network import Control
+    from zk0_core.engines._flower_control import Control
     from zk0_core.federation.server import running
 
     return Control(running(folder).control, folder.ca)

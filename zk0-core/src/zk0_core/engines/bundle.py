@@ -50,7 +50,7 @@ client = ClientApp()
 @functools.cache
 def bundle() -> bytes:
     """Return the app of this installation."""
-    from zk0_core.engines._flower_network import build_bundle
+    from zk0_core.engines._flower_control import build_bundle
 
     return build_bundle({"pyproject.toml": PROJECT.encode()})
 

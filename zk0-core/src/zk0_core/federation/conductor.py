@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from loguru import logger
 
-from zk0_core.engines._flower_network import FINISHED, STOPPED, Control, KnownNode
+from zk0_core.engines._flower_control import FINISHED, STOPPED, Control, KnownNode
 from zk0_core.engines.bundle import bundle
 from zk0_core.errors import Zk0Error
 from zk0_core.federation.folder import ServerFolder

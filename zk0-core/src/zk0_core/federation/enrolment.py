@@ -17,7 +17,7 @@ from zk0_core.federation.folder import ServerFolder
 from zk0_core.files import write_json
 
 if TYPE_CHECKING:
-    from zk0_core.engines._flower_network import Control, KnownNode
+    from zk0_core.engines._flower_control import Control, KnownNode
 
 INVITATION = "zk0-invitation:"
 """What every invitation starts with."""

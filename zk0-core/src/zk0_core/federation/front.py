@@ -14,13 +14,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zk0_core.engines._flower_network import (
-    FLEET,
-    MEDIA_TYPE,
-    NODE_CALLS,
-    NODE_HEADERS,
-    Control,
-)
+from zk0_core.engines._flower_control import Control
+from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.folder import ServerFolder
 

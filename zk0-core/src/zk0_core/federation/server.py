@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from zk0_core.engines._flower_network import Control
+from zk0_core.engines._flower_control import Control
 from zk0_core.engines.bundle import FOLDER_VARIABLE
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.certificates import (
