@@ -14,7 +14,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from zk0_core.dashboard.pages import list_page, run_page
-from zk0_core.dashboard.runs import entry_of, runs_below, state_of
+from zk0_core.dashboard.runs import State, entry_of, state_of
+from zk0_core.dashboard.sources import Source
 from zk0_core.errors import UsageError
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
@@ -22,9 +23,9 @@ HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def app_of(place: Path) -> Starlette:
-    """Return the application that shows the runs of folder `place`."""
-    site = _Site(place)
+def app_of(source: Source) -> Starlette:
+    """Return the application that shows the runs of `source`."""
+    site = _Site(source)
     return Starlette(
         routes=[
             Route("/", site.index),
@@ -39,32 +40,32 @@ def app_of(place: Path) -> Starlette:
 class _Site:
     """Looks at the folders at every question; keeps the page that was made last."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._pages: dict[str, tuple[str, str]] = {}
         # Matplotlib's settings belong to the process: one page is drawn at a time.
         self._drawing = threading.Lock()
 
     def index(self, request: Request) -> Response:
         runs = self._runs()
-        if self._place in runs.values():
+        if self._source.alone:
             return RedirectResponse(f"/runs/{next(iter(runs))}/", headers=HEADERS)
-        entries = [entry_of(name, folder) for name, folder in runs.items()]
-        return HTMLResponse(list_page(entries), headers=HEADERS)
+        entries = [entry_of(name, folder, self._state(name)) for name, folder in runs.items()]
+        return HTMLResponse(list_page(self._source, entries), headers=HEADERS)
 
     def run(self, request: Request) -> Response:
         name = request.path_params["name"]
         folder = self._folder(name)
         with self._drawing:
-            version = state_of(folder).version
+            state = self._state(name)
             kept = self._pages.get(name)
-            if kept is None or kept[0] != version:
-                alone = self._place in self._runs().values()
-                kept = self._pages[name] = version, run_page(folder, alone)
+            if kept is None or kept[0] != state.version:
+                page = run_page(name, folder, state, self._source.alone)
+                kept = self._pages[name] = state.version, page
         return HTMLResponse(kept[1], headers=HEADERS)
 
     def state(self, request: Request) -> Response:
-        state = state_of(self._folder(request.path_params["name"]))
+        state = self._state(request.path_params["name"])
         found = {"version": state.version, "text": state.text, "log": state.log}
         return JSONResponse(found, headers=HEADERS)
 
@@ -77,7 +78,7 @@ class _Site:
 
     def _runs(self) -> dict[str, Path]:
         try:
-            return runs_below(self._place)
+            return self._source.runs()
         except UsageError as error:
             raise HTTPException(404, str(error)) from None
 
@@ -87,12 +88,15 @@ class _Site:
             raise HTTPException(404, f"there is no run {name!r}")
         return folder
 
+    def _state(self, name: str) -> State:
+        return state_of(self._folder(name), self._source.standing(name))
 
-def serve(place: Path, port: int, started: Callable[[str], Any]) -> None:
-    """Serve the runs of folder `place` on loopback until the process is interrupted.
+
+def serve(source: Source, port: int, started: Callable[[str], Any]) -> None:
+    """Serve the runs of `source` on loopback until the process is interrupted.
 
     Args:
-        place: The folder of a run, or one that has folders of runs.
+        source: What is shown.
         port: Where; 0 for any that is free.
         started: Told the address.
 
@@ -103,7 +107,7 @@ def serve(place: Path, port: int, started: Callable[[str], Any]) -> None:
 
     import uvicorn
 
-    runs_below(place)
+    source.runs()
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -114,5 +118,5 @@ def serve(place: Path, port: int, started: Callable[[str], Any]) -> None:
                 "with --port, or 0 for any"
             ) from None
         started(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-        config = uvicorn.Config(app_of(place), log_level="warning", server_header=False)
+        config = uvicorn.Config(app_of(source), log_level="warning", server_header=False)
         uvicorn.Server(config).run(sockets=[listener])

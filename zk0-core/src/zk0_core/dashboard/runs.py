@@ -59,31 +59,36 @@ def runs_below(place: Path) -> dict[str, Path]:
     return {folder.name: folder for folder in reversed(found)}
 
 
-def state_of(folder: Path) -> State:
-    """Return how the run in `folder` stands."""
+def state_of(folder: Path, standing: str | None = None) -> State:
+    """Return how the run in `folder` stands.
+
+    Args:
+        folder: The run's; it may not be there yet.
+        standing: What somebody who knows says of it; None: what the folder looks like.
+    """
     history = folder / "history.jsonl"
     written = history.stat() if history.is_file() else None
     films = sum(len(paths) for paths in films_by_round(folder).values())
     finished = (folder / "models" / "final" / "zk0.json").is_file()
     size = (written.st_mtime_ns, written.st_size) if written else (0, 0)
-    return State(f"{size}-{films}-{finished}", _text(folder, finished), _log(folder))
+    text = _text(folder, finished) if standing is None else standing
+    return State(f"{size}-{films}-{finished}-{standing}", text, _log(folder))
 
 
-def entry_of(name: str, folder: Path) -> Entry:
+def entry_of(name: str, folder: Path, state: State) -> Entry:
     """Return the run in `folder` as a line of the list; one that cannot be read says so."""
-    state = state_of(folder).text
     try:
         run = read_run(folder)
     except DataError as error:
         return Entry(name, str(error), None, None, None, None)
     except UsageError:
         # No round is over yet, which its page says.
-        return Entry(name, state, None, None, None, None)
+        return Entry(name, state.text, None, None, None, None)
     rates = [r.success_rate for r in run.history.rounds if r.success_rate is not None]
     losses = run.history.server_losses()
     return Entry(
         name,
-        state,
+        state.text,
         run.done,
         run.rounds,
         rates[-1] if rates else None,
@@ -103,7 +108,7 @@ def _text(folder: Path, finished: bool) -> str:
 def _last_word(folder: Path) -> float:
     """Return when the run in `folder` last wrote a record or a line of a log."""
     files = [folder / "plan.toml", folder / "history.jsonl", *folder.glob("logs/*.log")]
-    return max(path.stat().st_mtime for path in files if path.is_file())
+    return max((path.stat().st_mtime for path in files if path.is_file()), default=time.time())
 
 
 def _log(folder: Path) -> str:
