@@ -112,26 +112,27 @@ class SameProcessGrid(OneRunGrid):
         self.tamper: dict[str, Tamper] = {}
         self.forge: dict[str, Forge] = {}
         self.arrival: Sequence[str] = [client.name for client in clients]
-        self.sent: dict[str, Message] = {}
+        self.sent: list[Message] = []
+        """The messages of the last push."""
+        self._waiting: dict[str, Message] = {}
         self._clients, self._folder = clients, folder
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        pushed = {stamp(message): message for message in messages}
-        self.sent |= pushed
+        self.sent = list(messages)
+        self._waiting = {stamp(message): message for message in self.sent}
         self._turns = [
             client.name
             for client in sorted(self._clients, key=lambda c: self.arrival.index(c.name))
-            if any(self._client(message) is client for message in pushed.values())
+            if any(self._client(message) is client for message in self.sent)
         ]
-        return list(pushed)
+        return list(self._waiting)
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Answer the message whose turn it is, if it is among those asked for."""
         for message_id in message_ids:
-            message = self.sent[message_id]
-            if self._client(message).name == self._turns[0]:
+            if self._client(self._waiting[message_id]).name == self._turns[0]:
                 self._turns.pop(0)
-                return [self._answer(message)]
+                return [self._answer(self._waiting.pop(message_id))]
         return []
 
     def _client(self, message: Message) -> ClientPlan:
