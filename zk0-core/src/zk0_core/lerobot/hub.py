@@ -1,9 +1,9 @@
 """Datasets of the Hugging Face Hub, downloaded whole into the Hub's own cache."""
 
-import errno
 from pathlib import Path
 
 from zk0_core.addresses import Address
+from zk0_core.disk import is_full
 from zk0_core.errors import DataError, Zk0Error
 
 
@@ -62,7 +62,7 @@ def downloaded(address: Address) -> Path:
     except HfHubHTTPError as error:
         raise _failed(uri, error.response.status_code) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if is_full(error):
             raise Zk0Error(
                 f"{uri}: no space left for it; free some, or set HF_HOME to another disk"
             ) from error
