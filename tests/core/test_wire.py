@@ -37,6 +37,7 @@ ORDER = RoundOrder(
         codec=PluginChoice("codec", "float32"),
         batch_size=32,
         optimizer_state="keep",
+        normalization="pooled",
         threads=1,
         device="cpu",
     ),

@@ -60,6 +60,8 @@ class RunPlan:
     codec: PluginChoice
     loaders: tuple[PluginChoice, ...] = ()
     optimizer_state: str = "keep"
+    normalization: str = "pooled"
+    """Whose statistics a client normalises with: "pooled" of all clients, or "per-client"."""
     fraction: float = 1.0
     min_updates: int = 1
     quarantine_after: int = 3

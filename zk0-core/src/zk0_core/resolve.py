@@ -73,6 +73,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         codec=codec,
         loaders=loaders,
         optimizer_state=values.optimizer_state,
+        normalization=values.normalization,
         fraction=values.fraction,
         min_updates=quorum,
         quarantine_after=values.quarantine_after,

@@ -71,6 +71,14 @@ class RunValues:
         validator=one_of("keep", "reset"),
         metadata={"help": "Whether a client keeps its AdamW state from round to round."},
     )
+    normalization: str = attrs.field(
+        default="pooled",
+        validator=one_of("pooled", "per-client"),
+        metadata={
+            "help": "Normalise with the statistics of all clients' data together, or each client "
+            "with those of its own."
+        },
+    )
     fraction: float = attrs.field(
         default=1.0,
         validator=above_up_to(0, 1),

@@ -12,10 +12,11 @@ from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
 from zk0_core.client.privacy import Privacy
 from zk0_core.client.state import ClientState
 from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
-from zk0_core.data import training_episodes
+from zk0_core.data import Statistics, training_episodes
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError, WireError, Zk0Error
+from zk0_core.lerobot.stats import episode_sums
 from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import (
     build_broadcast_codec,
@@ -154,7 +155,7 @@ class ClientSession:
             family = build_policy_family(order.recipe.policy)
             policy = family.load(
                 self._dataset.schema,
-                order.statistics,
+                self._statistics(order),
                 seed=order.recipe.seed,
                 device=order.recipe.device,
             )
@@ -173,6 +174,12 @@ class ClientSession:
         # Policies that draw from the global generator, as dropout does, stay reproducible too.
         torch.manual_seed(self._seed("policy", order))
         return self._loaded
+
+    def _statistics(self, order: RoundOrder) -> Statistics:
+        """Return what this client normalises with."""
+        if order.recipe.normalization == "pooled":
+            return order.statistics
+        return episode_sums(self._dataset, self._episodes)
 
     def _start_loss(self, policy: Policy, source: BatchSource, order: RoundOrder) -> float:
         """Return the loss before training, over the same frames and noise in every round."""

@@ -149,5 +149,6 @@ def recipe_of(plan: RunPlan) -> Recipe:
         optimizer_state=plan.optimizer_state,
         threads=plan.threads,
         device=plan.device,
+        normalization=plan.normalization,
         cache_bytes=cache_share(plan),
     )

@@ -5,9 +5,9 @@ from typing import Any
 
 import attrs
 
-from zk0_core.data import Progress
-from zk0_core.parts import build_evaluator
-from zk0_core.plan import RunPlan
+from zk0_core.data import Progress, Statistics, training_episodes
+from zk0_core.parts import build_evaluator, open_dataset, reads_episodes
+from zk0_core.plan import EvaluationPlan, RunPlan
 from zk0_core.protocols import EvaluationRequest, TaskPool
 from zk0_core.server.model import ModelRef
 
@@ -36,7 +36,7 @@ def score_model(
             plan=plan,
             round=round,
             dataset=evaluation.dataset,
-            model=model,
+            model=_normalised_for(evaluation, plan, model, pool),
             folder=folder,
             pool=pool,
             final=round == plan.rounds,
@@ -47,6 +47,25 @@ def score_model(
         by_dataset.setdefault(evaluation.dataset, {"name": evaluation.dataset}).update(figures)
     datasets = tuple(by_dataset.values())
     return Scores(datasets, _mean(datasets, "policy_loss"), _mean(datasets, "success_rate"))
+
+
+def _normalised_for(
+    evaluation: EvaluationPlan, plan: RunPlan, model: ModelRef, pool: TaskPool
+) -> ModelRef:
+    """Return `model` with the statistics that it is scored with on one dataset."""
+    if plan.normalization == "pooled" or not reads_episodes(evaluation.evaluator):
+        return model
+    (own,) = pool.map(training_statistics, [evaluation])
+    return model if own is None else attrs.evolve(model, statistics=own)
+
+
+def training_statistics(evaluation: EvaluationPlan) -> Statistics | None:
+    """Return the sums over what an evaluation dataset does not hold out; None if it is nothing."""
+    from zk0_core.lerobot.stats import episode_sums
+
+    dataset = open_dataset(evaluation.dataset, evaluation.rename)
+    episodes = training_episodes(dataset)
+    return episode_sums(dataset, episodes) if episodes else None
 
 
 def _mean(datasets: tuple[dict[str, Any], ...], figure: str) -> float | None:

@@ -48,6 +48,7 @@ class Recipe:
     codec: PluginChoice
     batch_size: int = attrs.field(validator=between(1, MOST_BATCH))
     optimizer_state: str = attrs.field(validator=one_of("keep", "reset"))
+    normalization: str = attrs.field(validator=one_of("pooled", "per-client"))
     threads: int = attrs.field(validator=between(1, 1024))
     device: str
     cache_bytes: int | None = None
@@ -77,6 +78,7 @@ class RoundOrder:
     client: str
     recipe: Recipe
     statistics: Statistics
+    """Of all clients together; a client uses its own where the recipe says so."""
     frozen: str
     """Fingerprint of the frozen weights; a client that has others refuses."""
     local_steps: int = attrs.field(validator=between(1, MOST_STEPS))
