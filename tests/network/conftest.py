@@ -23,7 +23,8 @@ PLUGIN = Path(__file__).parent / "plugin"
 SECONDS = float(os.environ.get("ZK0_TEST_SECONDS", "240"))
 """What anything gets to happen: no test asserts a time, and machines are slow now and then."""
 
-STAYS = ("--cpu", "--foreground", "--retry")
+STAYS = ("--cpu", "--foreground", "--retry", "--heartbeat", "10")
+"""Killed nodes are missed after 20 s rather than after 60."""
 
 RUN_FILE = """
 rounds = {rounds}
@@ -94,7 +95,9 @@ class World:
 
     def await_server(self) -> None:
         def up() -> bool:
-            assert self.server_process and self.server_process.poll() is None, self.said()
+            # None: the command was asked to start it, in the background.
+            ours = self.server_process
+            assert ours is None or ours.poll() is None, self.said()
             return process_of(self.server) is not None
 
         wait_until("the server is up", up)

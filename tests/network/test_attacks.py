@@ -16,17 +16,29 @@ from tests.network.conftest import SECONDS, World, wait_until
 from zk0_core.engines._flower_control import Control
 from zk0_core.engines._flower_network import NODE_CALLS, Fleet, TaskSource
 from zk0_core.engines.bundle import bundle
-from zk0_core.errors import Zk0Error
+from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.nginx import program
 from zk0_core.federation.server import process_of
 
 pytestmark = pytest.mark.network
 
 
-@pytest.fixture(scope="module")
-def served(world: World) -> Iterator[World]:
-    world.start_server()
-    world.await_server()
-    yield world
+@pytest.fixture(scope="module", params=["built-in", "nginx"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    if request.param == "nginx":
+        try:
+            program()
+        except UsageError:
+            pytest.skip("nginx is not installed")
+    world = World(tmp_path_factory.mktemp(request.param))
+    try:
+        world.start_server(front=request.param)
+        world.await_server()
+        yield world
+    finally:
+        world.close()
 
 
 class Outside:

@@ -66,10 +66,11 @@ def look(tmp_path: Path, superlink: SuperLink, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(conducting, "bundle", lambda: b"")
     conductors: dict[ServerSettings, Conductor] = {}
 
-    def look(settings: ServerSettings = BY_HAND) -> None:
+    def look(settings: ServerSettings = BY_HAND) -> Conductor:
         if settings not in conductors:
             conductors[settings] = Conductor(ServerFolder(tmp_path), superlink, settings)
         conductors[settings].look()
+        return conductors[settings]
 
     return look
 
@@ -159,6 +160,47 @@ def test_a_run_that_crashes_goes_on_and_at_last_fails(look, runs, superlink) -> 
     assert superlink.started == [entry.name] * MAX_ATTEMPTS
     assert (ended.state, ended.reason) == ("failed", "crashed 5 times; see its log")
     assert ended.ended
+
+
+def test_a_run_whose_launcher_died_goes_on_at_once(look, runs, superlink) -> None:
+    """The SuperLink still calls it running: it hears of the end a minute later."""
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    conductor = look()
+    look()
+    assert superlink.started == [entry.name]
+    conductor.launcher_died()
+    look()
+    look()
+    assert superlink.stopped == [1]
+    assert superlink.started == [entry.name] * 2
+    assert runs.find(entry.name).attempts == 2
+
+
+@pytest.mark.parametrize("state", [RunState("running", "", ""), RunState(FINISHED, "failed", "x")])
+def test_a_server_that_starts_again_goes_on_and_counts_no_crash(
+    look, runs, superlink, state
+) -> None:
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    look()
+    superlink.states[1] = state
+    look(attrs.evolve(BY_HAND, port=1))
+    assert superlink.started == [entry.name] * 2
+    assert superlink.stopped == ([1] if state.status == "running" else [])
+    assert runs.find(entry.name).attempts == 1
+
+
+def test_a_run_that_ended_while_the_server_was_away_is_not_started_again(
+    look, runs, superlink
+) -> None:
+    superlink.known = [node("ann")]
+    entry = submit(runs)
+    look()
+    runs.tell_outcome(entry.name, "")
+    look(attrs.evolve(BY_HAND, port=1))
+    assert runs.find(entry.name).state == "done"
+    assert superlink.started == [entry.name]
 
 
 @pytest.mark.parametrize("started", [False, True])

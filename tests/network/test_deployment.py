@@ -1,12 +1,16 @@
 """A server and three nodes, with TLS and keys: the same bytes as the local engine."""
 
 import json
+import os
+import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.network.conftest import World
+from tests.network.conftest import World, wait_until
+from zk0_core.testing.examples import LENGTHS
 
 pytestmark = pytest.mark.network
 NAMES = ("ann", "bob", "cem")
@@ -65,8 +69,75 @@ def test_what_is_shown_of_the_federation(both: tuple[Path, Path], world: World) 
     assert [(node["name"], node["online"]) for node in shown["nodes"]] == [
         (name, True) for name in NAMES
     ]
+    assert {tuple(node["dataset"].items()) for node in shown["nodes"]} == {
+        (("kind", "toy"), ("name", None), ("episodes", len(LENGTHS)), ("frames", sum(LENGTHS)))
+    }
     (run,) = shown["runs"]
     assert (run["state"], run["round"]) == ("done", 3)
     status = json.loads(world.zk0("client", "status", "--json", who="bob").stdout)
     assert (status["state"], status["rounds_done"], status["errors"]) == ("waiting", 3, 0)
     assert status["bytes_up"] > 0
+
+
+def rounds(output: Path) -> list[dict[str, Any]]:
+    lines = (output / "history.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_who_leaves_by_itself_and_who_has_another_version(
+    both: tuple[Path, Path], world: World
+) -> None:
+    """One run: dan's client half is another one, eve leaves after a round, fay after a moment."""
+    for name in ("dan", "eve", "fay"):
+        world.enroll(name)
+    world.start_node("dan", TOY_CLIENT_API="2")
+    eve = world.start_node("eve", "--max-rounds", "1")
+    fay = world.start_node("fay", "--max-hours", "1e-9")
+    world.await_nodes("dan", "eve")
+    assert wait_until("fay leaves", lambda: fay.poll() is not None and [fay.poll()]) == [0]
+    assert (
+        world.path / "fay.txt"
+    ).read_text() == f"fay is ready for {world.address}, with toy:fay\n"
+
+    output = world.path / "left"
+    run_file = world.run_file("ann", rounds=2, seconds=1.0)
+    done = world.zk0(
+        *("run", run_file, "--federation", "main", "--output", output, "--min-clients", "5")
+    )
+    assert done.returncode == 0, done.stderr + world.said()
+    assert wait_until("eve leaves", lambda: eve.poll() is not None and [eve.poll()]) == [0]
+    assert "eve" in {client["client"] for client in rounds(output)[1]["clients"]}
+    taking_part = {client["client"] for entry in rounds(output) for client in entry["clients"]}
+    assert "dan" not in taking_part
+    said = (
+        "client half of policy 'toy': this node has version 2 (zk0-toy 1.0), the server 1 "
+        "(zk0-toy 1.0); install the same one on both"
+    )
+    assert world.node("dan")["last_error"] == said
+    assert said in (output / "logs/server.log").read_text()
+    assert world.zk0("client", "stop", who="dan").returncode == 0
+
+
+def test_a_late_node_is_counted_and_not_waited_for(both: tuple[Path, Path], world: World) -> None:
+    world.await_nodes(*NAMES)
+    trainer = world.node("cem")["trainer"]
+    output = world.path / "late"
+    run_file = world.run_file("ann", rounds=2, seconds=1.0)
+    submitted = world.start(
+        *("-m", "zk0_cli", "run", str(run_file), "--federation", "main", "--output", str(output)),
+        *("--min-clients", "3", "--round-timeout", "15"),
+        who="server",
+        log=world.path / "late.txt",
+    )
+    wait_until("cem trains", lambda: world.node("cem").get("step", 0) >= 1)
+    os.kill(trainer, signal.SIGSTOP)
+    assert submitted.wait() == 0, world.said()
+    # Its node has ended it, stopped as it was: nobody wants the answer any more.
+    wait_until("its trainer is another one", lambda: world.node("cem")["trainer"] != trainer)
+    for entry in rounds(output)[1:]:
+        assert {client["client"] for client in entry["clients"]} == {"ann", "bob"}
+        assert [(r["client"], r["reason"]) for r in entry["refused"]] == [
+            ("cem", "no answer within 15 s")
+        ]
+    log = (output / "logs/server.log").read_text()
+    assert "cem refused: no answer within 15 s" in log

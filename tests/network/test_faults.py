@@ -145,6 +145,8 @@ def test_a_paused_node_takes_no_work(crowd: World) -> None:
 def test_a_trainer_that_is_killed(crowd: World) -> None:
     process, output = submit(crowd, rounds=3, **{"min-clients": 2})
     await_training(crowd, "ann")
+    wait_until("its steps are told", lambda: crowd.node("ann").get("step", 0) >= 1)
+    assert crowd.node("ann")["steps"] == 3
     os.kill(crowd.node("ann")["trainer"], signal.SIGKILL)
     ends_well(crowd, process, output, 3)
     reasons = [r["reason"] for entry in rounds(output) for r in entry["refused"]]

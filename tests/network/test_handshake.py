@@ -46,12 +46,17 @@ def answering(tmp_path: Path, node: NodeFolder) -> Iterator[Answering]:
     """A server that answers every question as given, with a certificate of its own authority."""
     servers: list[HTTPServer] = []
 
-    def serve(status: int = 200, names: tuple[str, ...] = ("127.0.0.1",), **answer: Any) -> Any:
-        content = json.dumps(hello(**answer)).encode()
-
+    def serve(
+        status: int = 200,
+        names: tuple[str, ...] = ("127.0.0.1",),
+        ahead: float = 0.0,
+        **answer: Any,
+    ) -> Any:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
+                now = {"time": time.time() + ahead}
+                content = json.dumps(hello(**now, **answer)).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
@@ -78,7 +83,7 @@ def answering(tmp_path: Path, node: NodeFolder) -> Iterator[Answering]:
 
 
 def hello(**answer: Any) -> dict[str, Any]:
-    known = {"wire": WIRE_VERSION, "time": time.time(), "name": "left", "online": False}
+    known = {"wire": WIRE_VERSION, "name": "left", "online": False}
     return {**known, **answer}
 
 
@@ -186,7 +191,7 @@ def test_a_clock_that_is_behind_the_certificate(
 def test_a_clock_that_is_off(
     answering: Answering, node: NodeFolder, seconds: float, words: str
 ) -> None:
-    assert refusal(answering(time=time.time() + seconds), node) == (
+    assert refusal(answering(ahead=seconds), node) == (
         f"the clock of this machine is {words} the server's; set it right, for example with "
         "sudo timedatectl set-ntp true"
     )

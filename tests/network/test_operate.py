@@ -36,8 +36,8 @@ class Typist:
             "--address arms.example.org --port 9443": "--address 127.0.0.1 --host 127.0.0.1 "
             f"--port {world.port}",
             "arms.example.org:9443": world.address,
-            "local:/data/left-desk": "toy:left",
-            "local:/data/right-desk": "toy:right",
+            "local:/data/left-desk": "toy:left-desk",
+            "local:/data/right-desk": "toy:right-desk",
             "--min-clients 3": "--min-clients 1",
         }
         self.typed: list[str] = []
@@ -66,11 +66,11 @@ class Typist:
 
 @pytest.fixture(scope="module")
 def typist(world: World) -> Iterator[Typist]:
-    (world.path / "run.toml").write_text(world.run_file("left", rounds=1).read_text())
+    (world.path / "run.toml").write_text(world.run_file("left-desk", rounds=1).read_text())
     try:
         yield Typist(world)
     finally:
-        pids = [world.node(name).get("pid") for name in ("left", "right")]
+        pids = [world.node(name).get("pid") for name in ("left-desk", "right-desk")]
         process = process_of(world.server)
         for pid in filter(None, [*pids, process.pid if process else None]):
             import os
@@ -90,42 +90,42 @@ def test_every_command_of_the_page_runs(typist: Typist, world: World) -> None:
     ]
 
     join, enroll, start = commands("The operator: join")
-    typist.type(join, "left")
-    line = typist.type(enroll, "right").strip()
+    typist.type(join, "left-desk")
+    line = typist.type(enroll, "right-desk").strip()
     typist.known["'ecdsa-sha2-nistp384 AAAAE2Vj...'"] = re.findall("'.*'", line)[0]
     assert line == "zk0 " + approve.replace(
         "'ecdsa-sha2-nistp384 AAAAE2Vj...'", re.findall("'.*'", line)[0]
     )
     typist.type(approve)
-    typist.type(start, "right")
-    world.await_nodes("left", "right")
+    typist.type(start, "right-desk")
+    world.await_nodes("left-desk", "right-desk")
 
     train, status, logs, stop, _ = commands("The admin: train")
     typist.type(train)
-    slow = world.run_file("left", rounds=1, seconds=600.0)
+    slow = world.run_file("left-desk", rounds=1, seconds=600.0)
     submitted = world.start(
         *("-m", "zk0_cli", "run", str(slow), "--federation", "main"),
         who="server",
         log=world.path / "slow.txt",
     )
-    wait_until("left trains", lambda: world.node("left").get("state") == "training")
+    wait_until("left trains", lambda: world.node("left-desk").get("state") == "training")
     assert "running" in typist.type(status)
     typist.type(logs)
     assert "stopped" in typist.type(stop)
     submitted.wait()
-    wait_until("left is free", lambda: world.node("left").get("state") == "waiting")
-    world.await_nodes("left")
+    wait_until("left is free", lambda: world.node("left-desk").get("state") == "waiting")
+    world.await_nodes("left-desk")
 
     *daily, leave, service = commands("The operator: day to day")
     for command in daily:
-        typist.type(command, "left")
-    assert "zk0-client-main.service" in typist.type(service, "left")
-    typist.type(leave, "left")
+        typist.type(command, "left-desk")
+    assert "zk0-client-main.service" in typist.type(service, "left-desk")
+    typist.type(leave, "left-desk")
     for command in commands("The admin: day to day"):
         typist.type(command)
     unit = (world.path / "config/systemd/user/zk0-client-main.service").read_text()
-    assert "client start toy:left --federation main --retry --foreground" in unit
-    assert f'Environment="ZK0_HOME={world.path / "left"}"' in unit
+    assert "client start toy:left-desk --federation main --retry --foreground" in unit
+    assert f'Environment="ZK0_HOME={world.path / "left-desk"}"' in unit
     assert process_of(world.server) is None
 
 
@@ -139,11 +139,11 @@ def test_sessions_start_by_themselves(typist: Typist, world: World) -> None:
         assert not [run for run in runs if run.state in ("failed", "stopped")], world.said()
         return [Path(run.folder) for run in runs if run.state == "done"]
 
-    start = commands("The operator: join")[0].split(" --join")[0]
-    typist.type(start, "left")
+    start = ("client", "start", "toy:left-desk", "--cpu")
+    assert world.zk0(*start, who="left-desk").returncode == 0
     wait_until("a session is done", lambda: len(sessions()) == 1)
-    assert world.zk0("client", "stop", who="left").returncode == 0
-    typist.type(start, "left")
+    assert world.zk0("client", "stop", who="left-desk").returncode == 0
+    assert world.zk0(*start, who="left-desk").returncode == 0
     wait_until("another session is done", lambda: len(sessions()) == 2)
     first, second = (
         [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]

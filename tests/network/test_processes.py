@@ -80,7 +80,9 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert parent.stdout
     pid = int(parent.stdout.readline())
     # Past the wrapper, which asks to be ended with its parent before it becomes the program.
-    until(lambda: b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[2])
+    # For a moment, in between, it has no command line at all.
+    words = Path(f"/proc/{pid}/cmdline")
+    until(lambda: any(b"sleep" in word for word in words.read_bytes().split(b"\0")[2:3]))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()

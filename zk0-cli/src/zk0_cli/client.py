@@ -130,6 +130,25 @@ def _trust(folder: NodeFolder, address: Any, authority: str) -> None:
     type=click.FloatRange(0, min_open=True),
     help="Leave after so many hours, once a round is over.",
 )
+@click.option(
+    "--epsilon",
+    type=click.FloatRange(0, min_open=True),
+    help="Take part in a run until this much of the data's privacy is spent in it, and in none "
+    "that adds no noise.",
+)
+@click.option(
+    "--name-dataset",
+    is_flag=True,
+    help="Tell the server's admin the dataset's URI too, beside how many episodes and frames.",
+)
+@click.option(
+    "--heartbeat",
+    type=click.IntRange(10, 1800),
+    metavar="SECONDS",
+    default=30,
+    show_default=True,
+    help="The server misses this node when it has not heard of it for twice as long.",
+)
 @click.option("--retry", is_flag=True, help="Go on trying when the first connection fails.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal, as services do.")
 def start(
@@ -142,6 +161,9 @@ def start(
     cpu: bool,
     max_rounds: int | None,
     max_hours: float | None,
+    epsilon: float | None,
+    name_dataset: bool,
+    heartbeat: int,
     retry: bool,
     foreground: bool,
 ) -> None:
@@ -157,7 +179,7 @@ def start(
         raise UsageError(f"--cpu and --device {device} exclude each other; keep one")
     if node is not None and invitation is None:
         raise UsageError("--node goes with --join; zk0 client enroll names a node otherwise")
-    for part in split_joined(dataset):
+    for part in [] if retry else split_joined(dataset):
         address = Address.parse(part)
         if address.scheme == "local" and not Path(address.place).expanduser().is_dir():
             raise UsageError(
@@ -176,6 +198,9 @@ def start(
         retry=retry,
         max_rounds=max_rounds or 0,
         max_hours=max_hours or 0.0,
+        heartbeat=heartbeat,
+        name_dataset=name_dataset,
+        epsilon=epsilon,
     )
     if foreground:
         _run_here(folder, options)

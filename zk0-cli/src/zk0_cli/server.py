@@ -68,6 +68,11 @@ def server() -> None:
     "--cert", type=click.Path(path_type=Path), help="A certificate for what listens outside."
 )
 @click.option("--key", type=click.Path(path_type=Path), help="The key of --cert.")
+@click.option(
+    "--front",
+    type=click.Choice(["built-in", "nginx"]),
+    help="What listens outside; nginx has to be installed.  [default: built-in]",
+)
 @click.option("--min-clients", type=click.IntRange(1), help="Nodes that an --auto session needs.")
 @click.option(
     "--auto",
@@ -83,6 +88,7 @@ def start(
     names: tuple[str, ...],
     cert: Path | None,
     key: Path | None,
+    front: str | None,
     min_clients: int | None,
     auto: Path | None,
     foreground: bool,
@@ -92,6 +98,7 @@ def start(
     The first start makes a certificate authority of its own, and keys, in one folder. Only what
     nodes need listens outside; everything else is reachable from this machine alone.
     """
+    from zk0_core.federation import nginx
     from zk0_core.federation.records import ServerSettings, read, write
     from zk0_core.federation.server import check_port, process_of, serve
 
@@ -106,6 +113,7 @@ def start(
         "host": host,
         "port": port,
         "names": names or None,
+        "front": front,
         "min_clients": min_clients,
     }
     if cert is not None and key is not None:
@@ -116,6 +124,8 @@ def start(
     changes = {field: value for field, value in given.items() if value is not None}
     settings = attrs.evolve(before, **changes)
     check_port(settings)
+    if settings.front == "nginx":
+        nginx.program()
     write(folder.settings, settings)
     if foreground:
         _log_here(folder)
@@ -222,11 +232,11 @@ def status(name: str, as_json: bool) -> None:
     nodes, runs = known_nodes(folder), list(Runs(folder).all())
     if as_json:
         facts = {**attrs.asdict(process), "authority": fingerprint(folder.ca)}
-        echo_json({**facts, "nodes": node_rows(nodes), "runs": run_rows(runs)})
+        echo_json({**facts, "nodes": node_rows(folder, nodes), "runs": run_rows(runs)})
         return
     _echo_address(folder)
     click.echo()
-    echo_nodes(nodes)
+    echo_nodes(folder, nodes)
     click.echo()
     echo_runs(runs)
 
@@ -240,7 +250,7 @@ def status(name: str, as_json: bool) -> None:
 @click.option(
     "--of",
     "process",
-    type=click.Choice(["server", "front", "superlink", "launcher"]),
+    type=click.Choice(["server", "front", "nginx", "superlink", "launcher"]),
     default="server",
     show_default=True,
     help="Whose log.",

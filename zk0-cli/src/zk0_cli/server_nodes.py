@@ -12,6 +12,7 @@ from zk0_core.federation.folder import ServerFolder
 
 if TYPE_CHECKING:
     from zk0_core.engines._flower_control import Control, KnownNode
+    from zk0_core.federation.records import DatasetSummary
 
 COMMANDS = {
     "list": ("zk0_cli.server_nodes:list_", "Nodes that may take part, and whether they are there."),
@@ -39,11 +40,12 @@ def nodes() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(name: str, as_json: bool) -> None:
     """Nodes that may take part, and whether they are there."""
-    found = known_nodes(ServerFolder.of(name))
+    folder = ServerFolder.of(name)
+    found = known_nodes(folder)
     if as_json:
-        echo_json(node_rows(found))
+        echo_json(node_rows(folder, found))
     else:
-        echo_nodes(found)
+        echo_nodes(folder, found)
 
 
 @click.command(
@@ -126,8 +128,9 @@ def known_nodes(folder: ServerFolder) -> "list[KnownNode]":
         return control.nodes()
 
 
-def node_rows(nodes: "list[KnownNode]") -> list[dict[str, Any]]:
+def node_rows(folder: ServerFolder, nodes: "list[KnownNode]") -> list[dict[str, Any]]:
     """Return what there is to say about each node, for JSON."""
+    from zk0_core.federation.about import summary_of
     from zk0_core.federation.certificates import key_id
 
     return [
@@ -138,13 +141,27 @@ def node_rows(nodes: "list[KnownNode]") -> list[dict[str, Any]]:
             "since": node.since,
             "seen": node.seen or None,
             "key": key_id(node.public_key),
+            "dataset": _facts(summary_of(folder, node.name, node.public_key)),
         }
         for node in nodes
     ]
 
 
-def echo_nodes(nodes: "list[KnownNode]") -> None:
+def _facts(summary: "DatasetSummary | None") -> dict[str, Any] | None:
+    if summary is None:
+        return None
+    return {
+        "kind": summary.kind,
+        "name": summary.name or None,
+        "episodes": summary.episodes,
+        "frames": summary.frames,
+    }
+
+
+def echo_nodes(folder: ServerFolder, nodes: "list[KnownNode]") -> None:
     """Print the nodes as a table."""
+    from zk0_core.federation.about import in_words, summary_of
+
     rows = [
         (
             row["name"],
@@ -152,7 +169,8 @@ def echo_nodes(nodes: "list[KnownNode]") -> None:
             row["since"][:16],
             (row["seen"] or "never")[:16],
             row["key"],
+            in_words(summary_of(folder, node.name, node.public_key)),
         )
-        for row in node_rows(nodes)
+        for node, row in zip(nodes, node_rows(folder, nodes), strict=True)
     ]
-    echo_table(("node", "is", "since", "last seen", "key"), rows)
+    echo_table(("node", "is", "since", "last seen", "key", "dataset"), rows)

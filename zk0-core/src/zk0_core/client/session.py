@@ -1,6 +1,7 @@
 """A client between rounds: its dataset, policy and caches, loaded once."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -75,9 +76,13 @@ class ClientSession:
         )
 
     def train(
-        self, order: RoundOrder, encoded: Tensors, extra: Tensors
+        self,
+        order: RoundOrder,
+        encoded: Tensors,
+        extra: Tensors,
+        on_step: Callable[[int, int], None] | None = None,
     ) -> tuple[RoundReport, Tensors, Tensors]:
-        """Train one round from the broadcast `encoded`.
+        """Train one round from the broadcast `encoded`; `on_step` is told of every step.
 
         Returns:
             The report, the encoded update, and what the strategy's client half sends besides.
@@ -113,6 +118,7 @@ class ClientSession:
             order,
             shuffled_batches(len(source), order.recipe.batch_size, self._seed("batches", order)),
             torch.Generator(order.recipe.device).manual_seed(self._seed("noise", order)),
+            on_step,
         )
         delta = difference(to_numpy(shared), start)
         if (bad := first_not_finite(delta)) is not None:

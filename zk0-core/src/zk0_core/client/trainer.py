@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -40,6 +40,7 @@ def train_locally(
     order: RoundOrder,
     batches: Iterator[Sequence[int]],
     noise: torch.Generator,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Take `order.local_steps` steps on `policy`, in place.
 
@@ -51,6 +52,7 @@ def train_locally(
         order: Steps, learning rate and proximal weight.
         batches: Indices into `source`, one array a step.
         noise: Where the policy's loss draws its noise from.
+        on_step: Called after each step, with how many are done and how many there are.
     """
     params = list(policy.trainable().values())
     losses, terms, norms = [], [], []
@@ -79,6 +81,8 @@ def train_locally(
         norms.append(grad_norm.detach())
         if term is not None:
             terms.append(term.detach())
+        if on_step:
+            on_step(step + 1, order.local_steps)
     return Outcome(
         policy_loss=_mean(losses),
         prox_loss=_mean(terms),

@@ -63,6 +63,7 @@ def client_app(
     folder: Path,
     logs: Path | None = None,
     accept: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> ClientApp:
     """Return the app of clients; the node of partition i is `clients[i]`.
 
@@ -73,6 +74,7 @@ def client_app(
             have seen to it themselves.
         accept: Returns what this machine makes of what it is asked to train; raises Zk0Error
             where it refuses.
+        on_step: Called after every step of a round, with how many are done and how many there are.
     """
     app = ClientApp()
 
@@ -113,7 +115,7 @@ def client_app(
         encoded = tensors_from(record, "params", "the server")
         extra = tensors_from(record, "extra", "the server")
         session = session_for(client, order.recipe, folder)
-        report, update, sent_besides = session.train(order, encoded, extra)
+        report, update, sent_besides = session.train(order, encoded, extra, on_step)
         return to_record(report, update=pack(update), extra=pack(sent_besides))
 
     @app.query(QUERY_SCHEMA.partition(".")[2])

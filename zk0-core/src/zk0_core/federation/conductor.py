@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from loguru import logger
 
-from zk0_core.engines._flower_control import FINISHED, STOPPED, Control, KnownNode
+from zk0_core.engines._flower_control import FINISHED, STOPPED, Control, KnownNode, RunState
 from zk0_core.engines.bundle import bundle
 from zk0_core.errors import Zk0Error
 from zk0_core.federation.folder import ServerFolder
@@ -27,6 +27,14 @@ class Conductor:
         self._settings = settings
         self._looked = 0.0
         self._waiting_since: dict[str, float] = {}
+        self._launched: set[int] = set()
+        """Flower runs that the launcher of now carries out: a ServerApp ends with its launcher."""
+        self._launchers_died = 0
+
+    def launcher_died(self) -> None:
+        """Learn that all ServerApps are gone; the SuperLink sees that a minute later only."""
+        self._launched.clear()
+        self._launchers_died += 1
 
     def look(self) -> None:
         """Do what is due; what goes wrong on the way is logged, and tried again."""
@@ -60,7 +68,8 @@ class Conductor:
     def _watch(self, entry: RunEntry) -> None:
         """See whether the run has ended, and how."""
         state = self._control.run_state(entry.flower_run)
-        if state is not None and state.status != FINISHED:
+        goes_on = state is not None and state.status != FINISHED
+        if goes_on and entry.flower_run in self._launched:
             return
         outcome = self._runs.outcome(entry.name)
         if outcome is not None:
@@ -69,20 +78,29 @@ class Conductor:
             logger.info("run {} is {} {}", entry.name, ended, outcome)
         elif state is not None and state.ending == STOPPED:
             self._runs.change(entry, state="stopped", reason="stopped through Flower")
+        elif entry.flower_run not in self._launched and not self._launchers_died:
+            # Nothing crashed: the server was stopped, or killed, and is here again.
+            logger.info("run {} goes on where it was", entry.name)
+            self._start_again(entry, state, attempts=entry.attempts)
         elif entry.attempts >= MAX_ATTEMPTS:
             self._runs.change(
                 entry, state="failed", reason=f"crashed {entry.attempts} times; see its log"
             )
         else:
-            details = state.details if state else "the SuperLink does not know it"
+            details = "its launcher ended" if goes_on else _details(state)
             logger.error("run {} crashed ({}) and goes on", entry.name, details)
-            self._start(entry)
+            self._start_again(entry, state, attempts=entry.attempts + 1)
+
+    def _start_again(self, entry: RunEntry, state: RunState | None, attempts: int) -> None:
+        if state is not None and state.status != FINISHED:
+            self._control.stop_run(entry.flower_run)
+        self._start(entry, attempts)
 
     def _start_when_ready(self, entry: RunEntry) -> None:
         nodes = self._control.nodes()
         missing = _missing(entry, nodes)
         if not missing:
-            self._start(entry)
+            self._start(entry, attempts=1)
             return
         since = self._waiting_since.setdefault(entry.name, time.monotonic())
         if time.monotonic() - since > entry.wait:
@@ -96,11 +114,10 @@ class Conductor:
         elif entry.reason != missing:
             self._runs.change(entry, reason=missing)
 
-    def _start(self, entry: RunEntry) -> None:
+    def _start(self, entry: RunEntry, attempts: int) -> None:
         number = self._control.start_run(bundle(), entry.name)
-        self._runs.change(
-            entry, state="running", reason="", flower_run=number, attempts=entry.attempts + 1
-        )
+        self._launched.add(number)
+        self._runs.change(entry, state="running", reason="", flower_run=number, attempts=attempts)
         logger.info("run {} is given to the SuperLink as {}", entry.name, number)
 
     def _start_session(self) -> None:
@@ -120,6 +137,10 @@ class Conductor:
             start_from=done[-1].folder if done else "",
         )
         logger.info("{} nodes are there: session {}", len(nodes), entry.name)
+
+
+def _details(state: RunState | None) -> str:
+    return state.details if state else "the SuperLink does not know it"
 
 
 def _needed(entry: RunEntry, nodes: list[KnownNode]) -> int:

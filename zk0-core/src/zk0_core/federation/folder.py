@@ -91,6 +91,11 @@ class ServerFolder:
         return self.path / "invitations.json"
 
     @property
+    def about(self) -> Path:
+        """What each node said of its dataset, one file a node."""
+        return self.path / "about"
+
+    @property
     def runs(self) -> Path:
         """One record per run, and its output folder beside it."""
         return self.path / "runs"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zk0_core.engines._flower_control import Control
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
 from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.about import keep
 from zk0_core.federation.folder import ServerFolder
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ class Front:
         assert self._control is not None
         public_key = str(asked["public_key"]).encode()
         known = [node for node in self._control.nodes() if node.public_key == public_key]
+        if known and "dataset" in asked:
+            keep(self._folder, known[0].name, public_key, asked)
         return {
             "federation": self._folder.name,
             "wire": WIRE_VERSION,

@@ -12,9 +12,16 @@ from typing import Any
 import attrs
 
 from zk0_core.errors import UsageError, Zk0Error
-from zk0_core.federation.certificates import ensure_node_key, fingerprint, public_key_bytes
+from zk0_core.federation.about import signed
+from zk0_core.federation.certificates import (
+    ensure_node_key,
+    fingerprint,
+    load_node_key,
+    public_key_bytes,
+)
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.front import AUTHORITY, HELLO, JOIN
+from zk0_core.federation.records import DatasetSummary
 from zk0_core.wire.orders import WIRE_VERSION
 
 CONNECT_SECONDS = 12.0
@@ -85,22 +92,30 @@ def join(address: ServerAddress, folder: NodeFolder, name: str, token: str) -> N
     _ask(address, _trusting(folder.ca), JOIN, {"token": token, "name": name, "public_key": key})
 
 
-def check_server(address: ServerAddress, folder: NodeFolder, name: str) -> None:
+def check_server(
+    address: ServerAddress, folder: NodeFolder, name: str, about: DatasetSummary | None = None
+) -> None:
     """Return if this node may connect now.
 
     Args:
         address: The server's.
         folder: The node's, with its key and the authority's certificate.
         name: What the node calls itself.
+        about: What the admin is told of its dataset, once that is known.
 
     Raises:
         NotYet: if it may be able to in a while.
         Zk0Error: if something is to be put right first; the text says what.
     """
     key = ensure_node_key(folder.key)
-    asked = {"public_key": public_key_bytes(key).decode()}
+    asked: dict[str, Any] = {"public_key": public_key_bytes(key).decode()}
+    if about is not None:
+        asked |= signed(about, load_node_key(folder.key))
+    before = time.time()
     answer = _ask(address, _trusting(folder.ca), HELLO, asked)
-    off = time.time() - float(answer["time"])
+    # The answer was written at some time between the two: a slow one says nothing of clocks.
+    theirs = float(answer["time"])
+    off = max(before - theirs, 0.0) + min(time.time() - theirs, 0.0)
     if abs(off) > CLOCK_SECONDS:
         where = "ahead of" if off > 0 else "behind"
         raise Zk0Error(

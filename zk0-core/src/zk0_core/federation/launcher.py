@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from zk0_core.engines._flower_network import TaskSource, run_server_app
 from zk0_core.federation.folder import ServerFolder
 
 LOOK_SECONDS = 0.5
+PARENT_SECONDS = 0.2
 
 
 def launch(folder: ServerFolder, control: str) -> None:
@@ -40,6 +42,7 @@ def launch(folder: ServerFolder, control: str) -> None:
 
 
 def _become_server_app(folder: ServerFolder, control: str, token: str) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     status = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -51,6 +54,16 @@ def _become_server_app(folder: ServerFolder, control: str, token: str) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _end_with(launcher: int) -> None:
+    """End this process once `launcher` has: another ServerApp goes on with the run's folder.
+
+    At once: Flower would go on trying to tell a SuperLink that may be gone.
+    """
+    while os.getppid() == launcher:
+        time.sleep(PARENT_SECONDS)
+    os._exit(1)
 
 
 def _reap() -> None:

@@ -59,7 +59,7 @@ class Messages:
             )
             return
         round = _round_of(task.message)
-        self._status.say(state="training", run=task.run, round=round)
+        self._status.say(state="training", run=task.run, round=round, step=0, steps=0)
         down = bytes_in(task.message.content)
         self._trainer.ask(task.run, task.message, task.context)
         before = self._count_sent()
@@ -72,10 +72,11 @@ class Messages:
             self._refuse(task, answer)
         else:
             self._drop(task)
+        self._status.say(state="waiting", step=0, steps=0)
 
     def _await(self, task: "NodeTask") -> Done | str:
         """Return the trainer's answer, or why there is none; empty where nobody wants one."""
-        asked = time.monotonic()
+        asked, told = time.monotonic(), (0, 0)
         while True:
             self._check()
             answer = self._trainer.answer(POLL_SECONDS)
@@ -83,6 +84,9 @@ class Messages:
                 return answer.reason
             if answer is not None:
                 return answer
+            if self._trainer.progress != told:
+                told = self._trainer.progress
+                self._status.say(step=told[0], steps=told[1])
             if died := self._trainer.died:
                 return f"the trainer was {died}"
             wanted = self._supernode.alive and task.beat()

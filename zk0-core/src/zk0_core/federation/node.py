@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.handshake import NotYet, ServerAddress, check_server
 from zk0_core.federation.messages import Messages
 from zk0_core.federation.node_status import StatusFile, settings_of
-from zk0_core.federation.processes import Child, free_port, program, stop_all
+from zk0_core.federation.processes import Child, free_port, stop_all
 from zk0_core.federation.records import NodeStatus
 from zk0_core.federation.runs import now
 from zk0_core.federation.signals import ended_by_signal, only_one
@@ -43,6 +44,12 @@ class NodeOptions:
     """Rounds after which the node leaves; 0 for never."""
     max_hours: float = 0.0
     """Hours after which it leaves, once a round is over; 0 for never."""
+    heartbeat: int = 30
+    """The server misses the node when it has not heard of it for twice so many seconds."""
+    name_dataset: bool = False
+    """Whether the admin is told the dataset's address, and not only how much it is."""
+    epsilon: float | None = None
+    """What it spends of its privacy, at most; None for as much as the run says."""
 
 
 class Stopped(Exception):
@@ -84,10 +91,18 @@ class Node:
         Raises:
             Zk0Error: if the first connection fails, or the dataset cannot be used.
         """
+        try:
+            self._run()
+        except Stopped:
+            logger.info("told to end")
+        finally:
+            self._status.remove()
+
+    def _run(self) -> None:
         from zk0_core.engines._flower_network import Fleet, TaskSource
 
         folder = self._folder
-        self._connect()
+        self._until_it_works(self._check_server)
         if not folder.secret.is_file():
             write_private(folder.secret, secrets.token_hex(32).encode())
         trainer = Trainer(self._trainer_settings())
@@ -97,7 +112,7 @@ class Node:
         fleet = Fleet(str(self._address), folder.ca, load_node_key(folder.key))
         messages = Messages(trainer, supernode, fleet, self._status, self._check_ended)
         try:
-            self._await_dataset(trainer)
+            self._until_it_works(lambda: self._open_dataset(trainer))
             self._tell(f"{self._name} is ready for {self._address}, with {self._options.dataset}")
             while not self._is_done():
                 task = self._take(source, supernode) if self._is_up(trainer, supernode) else None
@@ -106,8 +121,6 @@ class Node:
                 else:
                     self._answer(messages, task)
             logger.info("leaves after {} rounds", self._status.now.rounds_done)
-        except Stopped:
-            logger.info("told to end")
         finally:
             self._status.say(state="stopping")
             # The SuperNode says goodbye to the server, so that nobody waits for this node.
@@ -115,14 +128,16 @@ class Node:
             trainer.stop()
             source.close()
             fleet.close()
-            self._status.remove()
 
-    def _connect(self) -> None:
-        """Return once the server would let this node in."""
+    def _check_server(self) -> None:
+        check_server(self._address, self._folder, self._name)
+
+    def _until_it_works(self, attempt: Callable[[], None]) -> None:
+        """Call `attempt`: once, or with --retry until it raises no Zk0Error."""
         wait = 1.0
         while True:
             try:
-                check_server(self._address, self._folder, self._name)
+                attempt()
                 return
             except Zk0Error as problem:
                 if not self._options.retry:
@@ -141,11 +156,14 @@ class Node:
             device=self._options.device,
             state=self._folder.state,
             logs=self._folder.logs,
+            epsilon=self._options.epsilon,
+            name_dataset=self._options.name_dataset,
         )
 
     def _supernode(self, port: int) -> Child:
         command = (
-            *(program("flower-supernode"), "--superlink", str(self._address)),
+            *(sys.executable, "-m", "zk0_core.federation.supernode"),
+            *(str(self._options.heartbeat), "--superlink", str(self._address)),
             *("--root-certificates", str(self._folder.ca)),
             *("--auth-supernode-private-key", str(self._folder.key)),
             *("--isolation", "process", "--superexec-auth-secret-file", str(self._folder.secret)),
@@ -153,6 +171,15 @@ class Node:
         )
         environment = {"FLWR_HOME": str(self._folder.path / "flower")}
         return Child("supernode", command, self._folder.logs / "supernode.log", environment)
+
+    def _open_dataset(self, trainer: Trainer) -> None:
+        try:
+            self._await_dataset(trainer)
+        except Zk0Error:
+            if self._options.retry:
+                # It ends when it cannot open the dataset: the next attempt is another one's.
+                trainer.restart()
+            raise
 
     def _await_dataset(self, trainer: Trainer) -> None:
         """Return once the trainer has opened the dataset.
@@ -184,7 +211,7 @@ class Node:
         if not trainer.ready:
             self._await_dataset(trainer)
         if not supernode.alive:
-            if self._may_connect():
+            if self._may_connect(trainer):
                 self._status.say(state="connecting")
                 supernode.revive()
             return False
@@ -192,10 +219,10 @@ class Node:
         self._status.say(state="waiting", supernode=supernode.process.pid, trainer=trainer.pid)
         return True
 
-    def _may_connect(self) -> bool:
+    def _may_connect(self, trainer: Trainer) -> bool:
         """Whether the server would let this node in; once connected it is asked for ever."""
         try:
-            check_server(self._address, self._folder, self._name)
+            check_server(self._address, self._folder, self._name, trainer.about)
         except Zk0Error as problem:
             if str(problem) != self._status.now.last_error:
                 self._tell(f"{problem}; trying again")

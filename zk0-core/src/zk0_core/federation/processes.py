@@ -1,6 +1,8 @@
 """Child processes that are started, watched, started again, and ended with their parent."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -80,6 +82,7 @@ class Child:
                 self.log,
             )
             self._wait = min(2 * self._wait, LONGEST_WAIT)
+            self._end_rest(self.process.pid)
             return True
         if now >= self._not_before:
             self.start()
@@ -97,6 +100,12 @@ class Child:
             logger.warning("{} did not end in {} s and is killed", self.name, END_SECONDS)
             process.kill()
             process.wait()
+            self._end_rest(process.pid)
+
+    def _end_rest(self, group: int) -> None:
+        """End what it started and left behind: it had a process group of its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def stop_all(children: Sequence[Child]) -> None:

@@ -26,6 +26,8 @@ class ServerSettings:
     """A certificate of somebody else's authority, for what listens outside; empty for our own."""
     key: str = ""
     """The key of `certificate`."""
+    front: str = "built-in"
+    """What listens outside: built-in or nginx."""
     min_clients: int = 1
     """Nodes that an automatic session needs."""
     auto: str = ""
@@ -67,8 +69,12 @@ class NodeStatus:
     """starting, connecting, waiting, training, paused, trying again or stopping."""
     run: str = ""
     round: int = 0
+    step: int = 0
+    """Steps of this round that are done, and how many there are; 0 while it does not train."""
+    steps: int = 0
     rounds_done: int = 0
     loss: float | None = None
+    """Of the last round that was done."""
     bytes_down: int = 0
     bytes_up: int = 0
     supernode: int = 0
@@ -76,6 +82,22 @@ class NodeStatus:
     trainer: int = 0
     errors: int = 0
     last_error: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class DatasetSummary:
+    """What a node tells the admin of its dataset."""
+
+    kind: str
+    """The scheme of its address: local, hf, sim."""
+    episodes: int
+    """That it trains on."""
+    frames: int
+    """In these."""
+    name: str = ""
+    """Its address, where the operator wants it known."""
+    key: str = ""
+    """Short name of the node's key; the server's to fill in."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,9 +131,27 @@ class RunEntry:
         return self.state in ("done", "failed", "stopped")
 
 
+def unstructured(record: Any) -> dict[str, Any]:
+    """Return a record as JSON has it."""
+    fields: dict[str, Any] = _converter.unstructure(record)
+    return fields
+
+
+def structured[Record](fields: Any, kind: type[Record]) -> Record:
+    """Return the record that `unstructured` made `fields` of.
+
+    Raises:
+        ValueError: if it is no such record.
+    """
+    try:
+        return _converter.structure(fields, kind)
+    except (ValueError, TypeError, AttributeError, cattrs.BaseValidationError) as problem:
+        raise ValueError(str(problem)) from problem
+
+
 def write(path: Path, record: Any) -> None:
     """Write `record` to `path`, whole or not at all."""
-    write_json(path, _converter.unstructure(record))
+    write_json(path, unstructured(record))
 
 
 def read[Record](path: Path, kind: type[Record]) -> Record | None:
@@ -125,8 +165,8 @@ def read[Record](path: Path, kind: type[Record]) -> Record | None:
     except FileNotFoundError:
         return None
     try:
-        return _converter.structure(json.loads(text), kind)
-    except (ValueError, TypeError, cattrs.BaseValidationError) as problem:
+        return structured(json.loads(text), kind)
+    except ValueError as problem:
         raise Zk0Error(
             f"{path} is no {kind.__name__}: {problem}; move it away, and ask again"
         ) from problem

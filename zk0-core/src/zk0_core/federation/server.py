@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from loguru import logger
@@ -11,6 +12,7 @@ from loguru import logger
 from zk0_core.engines._flower_control import Control
 from zk0_core.engines.bundle import FOLDER_VARIABLE
 from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation import nginx
 from zk0_core.federation.certificates import (
     ensure_authority,
     ensure_server_certificate,
@@ -105,7 +107,7 @@ def serve(folder: ServerFolder) -> None:
         try:
             for child in children:
                 child.start()
-            superlink, _, front = children
+            superlink, launcher, *_, front = children
             host = LOOPBACK if settings.host in ("0.0.0.0", "::") else settings.host
             _await_listening(superlink, control, ended)
             _await_listening(front, f"{host}:{settings.port}", ended)
@@ -118,7 +120,8 @@ def serve(folder: ServerFolder) -> None:
             conductor = Conductor(folder, Control(control, folder.ca), settings)
             while not ended:
                 for child in children:
-                    child.revive()
+                    if child.revive() and child is launcher:
+                        conductor.launcher_died()
                 conductor.look()
                 time.sleep(LOOK_SECONDS)
         finally:
@@ -150,13 +153,21 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
         *("--ssl-keyfile", key, "--enable-supernode-auth"),
         *("--database", str(folder.database)),
     )
+    outside = settings.host, str(settings.port)
+    pair = settings.certificate or certificate, settings.key or key
     launcher = (sys.executable, "-m", "zk0_core.federation.launcher", str(folder.path), control)
-    front = (
-        *(sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control),
-        *(settings.host, str(settings.port)),
-        *(settings.certificate or certificate, settings.key or key),
-    )
-    commands = {"superlink": superlink, "launcher": launcher, "front": front}
+    front = (sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control)
+    commands: dict[str, Sequence[str]] = {"superlink": superlink, "launcher": launcher}
+    if settings.front == "nginx":
+        inside = LOOPBACK, str(free_port())
+        listen = f"[{settings.host}]" if ":" in settings.host else settings.host
+        configuration = nginx.configure(
+            folder, control, ":".join(inside), f"{listen}:{settings.port}", pair
+        )
+        commands |= {"front": (*front, *inside, certificate, key)}
+        commands |= {"nginx": (nginx.program(), "-c", str(configuration), "-e", "stderr")}
+    else:
+        commands |= {"front": (*front, *outside, *pair)}
     return [
         Child(name, command, folder.logs / f"{name}.log", environment)
         for name, command in commands.items()

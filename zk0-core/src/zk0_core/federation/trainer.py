@@ -5,19 +5,24 @@ import hashlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.records import DatasetSummary
 from zk0_core.plan import ClientPlan
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from flwr.app import Context, Message
+
+
+TELL_SECONDS = 0.5
+"""Between two words of how far a round is."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +36,10 @@ class TrainerSettings:
     state: Path
     """Where the client's states go, one folder a run."""
     logs: Path
+    epsilon: float | None = None
+    """What the client spends of its privacy, at most; None for as much as the run says."""
+    name_dataset: bool = False
+    """Whether the admin is told the dataset's address."""
 
 
 @attrs.frozen
@@ -39,6 +48,14 @@ class Failure:
 
     reason: str
     usage: bool
+
+
+@attrs.frozen
+class Progress:
+    """How far a round is."""
+
+    done: int
+    steps: int
 
 
 @attrs.frozen
@@ -66,6 +83,10 @@ class Trainer:
         self._process.start()
         theirs.close()
         self.ready = False
+        self.about: DatasetSummary | None = None
+        """How much the dataset is, once it is opened."""
+        self.progress = (0, 0)
+        """Steps of this round that are done, and how many there are."""
 
     @property
     def pid(self) -> int:
@@ -87,6 +108,7 @@ class Trainer:
     def ask(self, run: str, message: "Message", context: "Context") -> None:
         """Hand over a message of `run`."""
         # A process that is gone shows in `died`.
+        self.progress = (0, 0)
         with contextlib.suppress(OSError):
             self._pipe.send((run, message, context))
 
@@ -98,13 +120,15 @@ class Trainer:
         try:
             if not self._pipe.poll(seconds):
                 return None
-            answer: Done | Failure | bool = self._pipe.recv()
+            answer: Done | Failure | Progress | DatasetSummary = self._pipe.recv()
         except (EOFError, OSError):
             return None
-        if answer is True:
-            self.ready = True
+        if isinstance(answer, DatasetSummary):
+            self.about, self.ready = answer, True
             return None
-        assert not isinstance(answer, bool)
+        if isinstance(answer, Progress):
+            self.progress = answer.done, answer.steps
+            return None
         return answer
 
     def restart(self) -> None:
@@ -134,13 +158,13 @@ def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
     with logger.contextualize(client=settings.name):
         try:
             started = time.perf_counter()
-            open_own(settings)
+            about = open_own(settings)
             logger.info("dataset opened in {:.1f} s", time.perf_counter() - started)
         except Zk0Error as problem:
             pipe.send(Failure(str(problem), isinstance(problem, UsageError)))
             return
-        pipe.send(True)
-        work = _Work(settings)
+        pipe.send(about)
+        work = _Work(settings, _teller(pipe))
         while True:
             try:
                 run, message, context = pipe.recv()
@@ -149,25 +173,50 @@ def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
             pipe.send(work.carry_out(run, message, context))
 
 
-def open_own(settings: TrainerSettings) -> None:
+def _teller(pipe: "Connection") -> Callable[[int, int], None]:
+    """Return what is called after every step: now and then it tells how far the round is."""
+    told = 0.0
+
+    def tell(done: int, steps: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            pipe.send(Progress(done, steps))
+
+    return tell
+
+
+def open_own(settings: TrainerSettings) -> DatasetSummary:
     """Make ready and open the node's own dataset, so that what is wrong is told at the start.
+
+    Returns:
+        How much it is.
 
     Raises:
         Zk0Error: if it cannot be used.
     """
-    from zk0_core.addresses import split_joined
+    from zk0_core.addresses import Address, split_joined
+    from zk0_core.data import training_episodes
     from zk0_core.parts import loader_for, open_dataset
 
-    for uri in split_joined(settings.dataset):
+    parts = split_joined(settings.dataset)
+    for uri in parts:
         loader_for(uri).prepare([uri], 1, None)
-    open_dataset(settings.dataset, settings.rename)
+    episodes = training_episodes(open_dataset(settings.dataset, settings.rename))
+    return DatasetSummary(
+        kind="+".join(dict.fromkeys(Address.parse(uri).scheme for uri in parts)),
+        name=settings.dataset if settings.name_dataset else "",
+        episodes=len(episodes),
+        frames=sum(episode.stop - episode.start for episode in episodes),
+    )
 
 
 class _Work:
     """The ClientApp of a run, and what it keeps loaded."""
 
-    def __init__(self, settings: TrainerSettings) -> None:
+    def __init__(self, settings: TrainerSettings, on_step: Callable[[int, int], None]) -> None:
         self._settings = settings
+        self._on_step = on_step
         self._run: str | None = None
         self._app: Any = None
 
@@ -197,12 +246,14 @@ class _Work:
         if self._run != run:
             forget_sessions()
             settings = self._settings
+            client = ClientPlan(settings.name, settings.dataset, settings.rename, settings.epsilon)
             # The server names the run; on this disk it is a hash, whatever it says.
             folder = settings.state / hashlib.sha256(run.encode()).hexdigest()[:16]
             self._app = client_app(
-                [ClientPlan(settings.name, settings.dataset, settings.rename)],
+                [client],
                 folder,
                 accept=lambda recipe: accepted(recipe, settings.device),
+                on_step=self._on_step,
             )
             self._run = run
         return self._app

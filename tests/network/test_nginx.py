@@ -1,0 +1,50 @@
+"""nginx in front: nodes train through it. What does not get through is in test_attacks.py."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.network.conftest import World
+from zk0_core.errors import UsageError
+from zk0_core.federation import nginx
+from zk0_core.federation.folder import ServerFolder
+
+
+def test_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(nginx, "SYSTEM_PATHS", ())
+    with pytest.raises(UsageError) as refused:
+        nginx.program()
+    assert str(refused.value) == (
+        "--front nginx: nginx is not installed; install it, for example with sudo apt-get install "
+        "nginx-light, or take --front built-in"
+    )
+
+
+@pytest.mark.parametrize("name", ["a b", "a;b", "$a"])
+def test_a_path_that_nginx_would_read_otherwise(tmp_path: Path, name: str) -> None:
+    folder = ServerFolder(tmp_path / name / "server")
+    with pytest.raises(UsageError) as refused:
+        nginx.configure(folder, "127.0.0.1:1", "127.0.0.1:2", "0.0.0.0:3", ("crt", "key"))
+    assert str(refused.value) == (
+        f"--front nginx cannot use '{folder.path / 'nginx'}': its path has a blank or one of "
+        ";{}'\"\\$#; choose another ZK0_HOME, or take --front built-in"
+    )
+
+
+@pytest.mark.network
+def test_nodes_train_through_it(world: World) -> None:
+    try:
+        nginx.program()
+    except UsageError:
+        pytest.skip("nginx is not installed")
+    world.start_server(front="nginx")
+    world.enroll("ann")
+    world.start_node("ann")
+    world.await_nodes("ann")
+    run_file, output = world.run_file("ann", rounds=2), world.path / "out"
+    done = world.zk0("run", run_file, "--federation", "main", "--output", output)
+    assert done.returncode == 0, done.stderr + world.said()
+    lines = (output / "history.jsonl").read_text().splitlines()
+    assert [len(json.loads(line)["clients"]) for line in lines] == [0, 1, 1]

@@ -1,0 +1,12 @@
+"""Flower's SuperNode, which says that it lives as often as its operator wants it to.
+
+Usage: python -m zk0_core.federation.supernode SECONDS [FLAG...]
+"""
+
+import sys
+
+from zk0_core.engines._flower_network import run_supernode
+
+if __name__ == "__main__":
+    heartbeat = int(sys.argv.pop(1))
+    run_supernode(heartbeat)
