@@ -2,7 +2,7 @@
 
 Each measure has a process of its own. The results go to benchmarks/latest.json, with the commit,
 the processor and the date. Other work on the machine makes them meaningless, so that its load is
-printed first. `python benchmarks/memory.py` measures more strategies' memory.
+printed first.
 """
 
 import argparse
@@ -132,12 +132,39 @@ def bytes_up_mb_real_int8(short: bool) -> Measure:
     )
 
 
-def server_peak_64_over_4(short: bool) -> Measure:
-    """The server's peak memory with 64 clients over that with 4; 25 million parameters, fedavg."""
+def server_peak_fedavg(short: bool) -> Measure:
+    """The server's peak memory with 64 clients over that with 4; 25 million parameters."""
+    return _peak("fedavg", short)
+
+
+def server_peak_fedprox(short: bool) -> Measure:
+    """The same with fedprox."""
+    return _peak("fedprox", short)
+
+
+def server_peak_fedadam(short: bool) -> Measure:
+    """The same with fedadam."""
+    return _peak("fedadam", short)
+
+
+def server_peak_scaffold(short: bool) -> Measure:
+    """The same with scaffold, whose clients send twice as much."""
+    return _peak("scaffold", short)
+
+
+def server_peak_large(short: bool) -> Measure:
+    """The same with fedavg and 100 million parameters."""
+    return _peak("fedavg", short, 25_000_000 if short else 100_000_000)
+
+
+def _peak(strategy: str, short: bool, size: int = 25_000_000) -> Measure:
     import memory
 
-    few, many = (memory.in_own_process("fedavg", clients) for clients in (4, 8 if short else 64))
-    return Measure(value=many / few, ours=many, theirs=few, samples=1)
+    few, many = (memory.in_own_process(strategy, n, size) for n in (4, 8 if short else 64))
+    over = many / memory.sent_mib(strategy, size)
+    return Measure(
+        value=many / few, ours=many, theirs=few, samples=1, facts={"over_bytes_sent": over}
+    )
 
 
 MEASURES: tuple[Callable[[bool], Measure], ...] = (
@@ -146,7 +173,11 @@ MEASURES: tuple[Callable[[bool], Measure], ...] = (
     data_wait_share,
     round_over_training,
     bytes_up_mb_real_int8,
-    server_peak_64_over_4,
+    server_peak_fedavg,
+    server_peak_fedprox,
+    server_peak_fedadam,
+    server_peak_scaffold,
+    server_peak_large,
 )
 
 
