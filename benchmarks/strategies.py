@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,17 +68,19 @@ def main() -> None:
     """Train what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="train with seeds 0 to so many less 1")
+    parser.add_argument("--only", nargs="*", metavar="STRATEGY", help="beside fedavg")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many runs at once")
     parser.add_argument("--output", type=Path, default=Path("outputs/strategies"))
     asked = parser.parse_args()
-    runs = [(row, seed) for seed in range(asked.seeds) for row in ROWS]
+    rows = [row for row in ROWS if asked.only is None or row.strategy in ("fedavg", *asked.only)]
+    runs = [(row, seed) for seed in range(asked.seeds) for row in rows]
 
     with ThreadPoolExecutor(asked.jobs) as pool:
         # The first records the demonstrations for all.
         train(*runs[0], asked.rounds, asked.output)
         list(pool.map(lambda run: train(*run, asked.rounds, asked.output), runs[1:]))
-    print("\n".join(table(asked.output, asked.seeds)))
+    print("\n".join(table(rows, asked.seeds, asked.output)))
 
 
 def run_of(row: Row, seed: int, output: Path) -> Path:
@@ -102,8 +106,8 @@ def train(row: Row, seed: int, rounds: int, output: Path) -> None:
     print(f"{row.folder}, seed {seed}", file=sys.stderr, flush=True)
 
 
-def table(output: Path, seeds: int) -> list[str]:
-    """Return the rows in Markdown, best first."""
+def table(rows: Sequence[Row], seeds: int, output: Path) -> list[str]:
+    """Return the rows in Markdown, best first; the first one is what the others are held to."""
     import numpy as np
 
     from zk0_core.compare.scores import read_outcome
@@ -112,33 +116,35 @@ def table(output: Path, seeds: int) -> list[str]:
     def points(share: float) -> str:
         return f"{100 * share:.0f}"
 
-    base = None
+    base, tried = None, Counter[str]()
     scored = []
-    for row in ROWS:
+    for row in rows:
         found = [read_outcome(run_of(row, seed, output)) for seed in range(seeds)]
         successes = np.stack([outcome.successes for outcome in found])
         base = successes if base is None else base
-        regions: dict[str, int] = {}
+        lifted, tried = Counter[str](), Counter[str]()
         for outcome in found:
             for region, counts in outcome.regions.items():
-                regions[region] = regions.get(region, 0) + counts["successes"]
-        scored.append((successes.mean(), row, successes, regions))
+                lifted[region] += counts["successes"]
+                tried[region] += counts["rollouts"]
+        scored.append((successes.mean(), row, successes, lifted))
 
-    names = sorted(scored[0][3])
+    names = sorted(tried)
+    columns = " | ".join(f"{name}, of {tried[name]}" for name in names)
     lines = [
-        "| strategy | success | by seed | minus `fedavg` | " + " | ".join(names) + " |",
+        f"| strategy | success | by seed | minus `fedavg` | {columns} |",
         "|---|---|---|---|" + "---|" * len(names),
     ]
-    for mean, row, successes, regions in sorted(scored, key=lambda entry: -entry[0]):
+    for mean, row, successes, lifted in sorted(scored, key=lambda entry: -entry[0]):
         interval, gain = crossed_bootstrap(successes), crossed_bootstrap(successes - base)
         by_seed = ", ".join(points(rate) for rate in successes.mean(axis=1))
         difference = (
             f"{100 * (mean - base.mean()):+.0f} [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
         )
-        where = " | ".join(str(regions[name]) for name in names)
+        where = " | ".join(str(lifted[name]) for name in names)
         lines.append(
             f"| {row} | {points(mean)} % [{points(interval.low)}, {points(interval.high)}] "
-            f"| {by_seed} | {'' if row is ROWS[0] else difference} | {where} |"
+            f"| {by_seed} | {'' if row is rows[0] else difference} | {where} |"
         )
     return lines
 
