@@ -22,7 +22,7 @@ SPEC = SimSpec(region="left", episodes=3)
 def test_names_and_seeds() -> None:
     assert SPEC.scene_seeds == range(10_030_000, 10_040_000)
     assert _folder(SPEC).name == "lift-left-train-3-seed0"
-    assert _folder(SPEC).parent.name == "recordings-v1"
+    assert _folder(SPEC).parent.name == "recordings-v2"
 
 
 def test_evaluation_starts() -> None:

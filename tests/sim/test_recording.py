@@ -109,6 +109,11 @@ def test_the_same_recording_with_any_number_of_workers(
     assert seen == [("recording demonstrations", done, 3) for done in (1, 2, 3)]
     for mine, theirs in zip(_columns(alone), _columns(both[0]), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+    for video in alone.glob("videos/**/*.mp4"):
+        content = video.read_bytes()
+        assert content == (both[0] / video.relative_to(alone)).read_bytes()
+        # x264 writes its options into what it encodes.
+        assert b"mbtree=0" in content
     # The second time nothing is recorded.
     seen.clear()
     assert recorded([SPEC], workers=2, progress=lambda *args: seen.append(args)) == both[:1]
@@ -139,5 +144,5 @@ def test_every_episode_has_its_own_instruction(
         "Push the blue cube over the line",
         "Push the yellow cube over the line",
     ]
-    (folder,) = tmp_path.glob("sim/recordings-v1/push*/")
+    (folder,) = tmp_path.glob("sim/recordings-v2/push*/")
     assert folder.name == "push-left-train-2-seed1-colour=any-camera_x=-2-light=70"

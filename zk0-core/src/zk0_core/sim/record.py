@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,7 +25,10 @@ from zk0_core.sim.demonstration import Demonstration, demonstrate
 from zk0_core.sim.spec import SimSpec
 from zk0_core.sim.tasks import TASKS
 
-RECORDER_VERSION = 1
+if TYPE_CHECKING:
+    from lerobot.configs.video import RGBEncoderConfig
+
+RECORDER_VERSION = 2
 """Raise this when recordings change; older ones in caches are then left alone."""
 
 _WHAT = "recording demonstrations"
@@ -178,7 +182,6 @@ class _Recorder:
 
     def write(self, folder: Path) -> None:
         """Write a LeRobot v3 dataset into `folder`."""
-        from lerobot.configs.video import RGBEncoderConfig
         from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
         if folder.is_dir():
@@ -192,8 +195,7 @@ class _Recorder:
                 robot_type="so101_follower",
                 # torchcodec needs a system's ffmpeg, PyAV brings its own.
                 video_backend="pyav",
-                # g=2: every other picture is a whole one, so that any frame is found quickly.
-                rgb_encoder=RGBEncoderConfig(vcodec="h264", g=2, crf=23),
+                rgb_encoder=_encoder(),
                 streaming_encoding=True,
                 # Room for a whole episode: LeRobot drops frames when this queue is full.
                 encoder_queue_maxsize=TASKS[self.spec.task].max_steps + 1,
@@ -207,6 +209,21 @@ class _Recorder:
                     self.tally.add()
             finally:
                 dataset.finalize()
+
+
+def _encoder() -> "RGBEncoderConfig":
+    """Return how pictures are encoded: the same ones to the same bytes."""
+    from lerobot.configs.video import RGBEncoderConfig
+
+    return RGBEncoderConfig(
+        vcodec="h264",
+        # Every other picture is a whole one, so that any frame is found quickly.
+        g=2,
+        crf=23,
+        # With it, one encoding in some thirty came out otherwise, and always other with AVX-512
+        # than without. Between whole pictures so close to each other it has nothing to look for.
+        extra_options={"x264-params": "mbtree=0"},
+    )
 
 
 @contextmanager
