@@ -222,10 +222,10 @@ def stop(name: str) -> None:
 def status(name: str, as_json: bool) -> None:
     """Where the federation is served, which nodes are there, and which runs there are."""
     from zk0_cli.federations import echo_runs, run_rows
-    from zk0_cli.server_nodes import echo_nodes, known_nodes, node_rows
+    from zk0_cli.server_nodes import echo_nodes, node_rows
     from zk0_core.federation.certificates import fingerprint
     from zk0_core.federation.runs import Runs
-    from zk0_core.federation.server import running
+    from zk0_core.federation.server import known_nodes, running
 
     folder = ServerFolder.of(name)
     process = running(folder)

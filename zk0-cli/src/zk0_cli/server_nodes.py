@@ -11,7 +11,9 @@ from zk0_cli.table import echo_json, echo_table
 from zk0_core.federation.folder import ServerFolder
 
 if TYPE_CHECKING:
-    from zk0_core.engines._flower_control import Control, KnownNode
+    from collections.abc import Iterator
+
+    from zk0_core.engines._flower_control import KnownNode
     from zk0_core.federation.records import DatasetSummary
 
 COMMANDS = {
@@ -40,6 +42,8 @@ def nodes() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(name: str, as_json: bool) -> None:
     """Nodes that may take part, and whether they are there."""
+    from zk0_core.federation.server import known_nodes
+
     folder = ServerFolder.of(name)
     found = known_nodes(folder)
     if as_json:
@@ -62,6 +66,7 @@ def approve(node: str, key: str, name: str) -> None:
     zk0 client enroll prints both, as this command.
     """
     from zk0_core.federation import enrolment
+    from zk0_core.federation.server import control_of
 
     folder = ServerFolder.of(name)
     with closing(control_of(folder)) as control:
@@ -79,6 +84,7 @@ def approve(node: str, key: str, name: str) -> None:
 def remove(node: str, name: str) -> None:
     """Let NODE take part no more; one that is connected is shut out."""
     from zk0_core.federation.enrolment import find_node
+    from zk0_core.federation.server import control_of
 
     with closing(control_of(ServerFolder.of(name))) as control:
         control.unregister(find_node(control, node).id)
@@ -111,40 +117,28 @@ def invite(name: str, hours: float) -> None:
     click.echo(enrolment.invite(folder, running(folder).address, hours))
 
 
-def control_of(folder: ServerFolder) -> "Control":
-    """Return the way to the SuperLink of a server that runs here."""
-    from zk0_core.engines.quiet import quiet_flower
-
-    quiet_flower()
-    from zk0_core.engines._flower_control import Control
-    from zk0_core.federation.server import running
-
-    return Control(running(folder).control, folder.ca)
-
-
-def known_nodes(folder: ServerFolder) -> "list[KnownNode]":
-    """Return the approved nodes."""
-    with closing(control_of(folder)) as control:
-        return control.nodes()
-
-
 def node_rows(folder: ServerFolder, nodes: "list[KnownNode]") -> list[dict[str, Any]]:
     """Return what there is to say about each node, for JSON."""
+    return [{**row, "dataset": _facts(summary)} for row, summary in _described(folder, nodes)]
+
+
+def _described(
+    folder: ServerFolder, nodes: "list[KnownNode]"
+) -> "Iterator[tuple[dict[str, Any], DatasetSummary | None]]":
+    """Yield, for each node, what the server knows of it and what it said of its dataset."""
     from zk0_core.federation.about import summary_of
     from zk0_core.federation.certificates import key_id
 
-    return [
-        {
+    for node in nodes:
+        row = {
             "name": node.name,
             "id": str(node.id),
             "online": node.online,
             "since": node.since,
             "seen": node.seen or None,
             "key": key_id(node.public_key),
-            "dataset": _facts(summary_of(folder, node.name, node.public_key)),
         }
-        for node in nodes
-    ]
+        yield row, summary_of(folder, node.name, node.public_key)
 
 
 def _facts(summary: "DatasetSummary | None") -> dict[str, Any] | None:
@@ -160,7 +154,7 @@ def _facts(summary: "DatasetSummary | None") -> dict[str, Any] | None:
 
 def echo_nodes(folder: ServerFolder, nodes: "list[KnownNode]") -> None:
     """Print the nodes as a table."""
-    from zk0_core.federation.about import in_words, summary_of
+    from zk0_core.federation.about import in_words
 
     rows = [
         (
@@ -169,8 +163,8 @@ def echo_nodes(folder: ServerFolder, nodes: "list[KnownNode]") -> None:
             row["since"][:16],
             (row["seen"] or "never")[:16],
             row["key"],
-            in_words(summary_of(folder, node.name, node.public_key)),
+            in_words(summary),
         )
-        for node, row in zip(nodes, node_rows(folder, nodes), strict=True)
+        for row, summary in _described(folder, nodes)
     ]
     echo_table(("node", "is", "since", "last seen", "key", "dataset"), rows)

@@ -1,7 +1,6 @@
 """Where the dashboard's runs come from: a folder, or a federation that is served here."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.records import RunEntry
 from zk0_core.federation.runs import Runs
-from zk0_core.federation.server import process_of, settings_of
+from zk0_core.federation.server import known_nodes, process_of, settings_of
 
 
 @attrs.frozen
@@ -115,19 +114,12 @@ class ServedFederation:
 
     def nodes(self) -> list[NodeLine]:
         """Return all approved nodes, by name."""
-        process = process_of(self.folder)
-        if process is None:
+        if process_of(self.folder) is None:
             raise Zk0Error(
                 f"the server does not run, so that nobody knows; zk0 server start --name "
                 f"{self.folder.name} starts it"
             )
-        from zk0_core.engines.quiet import quiet_flower
-
-        quiet_flower()
-        from zk0_core.engines._flower_control import Control
-
-        with closing(Control(process.control, self.folder.ca)) as control:
-            known = sorted(control.nodes(), key=lambda node: node.name)
+        known = sorted(known_nodes(self.folder), key=lambda node: node.name)
         return [
             NodeLine(node.name, node.online, _minute(node.since), _minute(node.seen))
             for node in known

@@ -76,7 +76,7 @@ class Messages:
 
     def _await(self, task: "NodeTask") -> Done | str:
         """Return the trainer's answer, or why there is none; empty where nobody wants one."""
-        asked, told = time.monotonic(), (0, 0)
+        asked, told = time.monotonic(), self._trainer.progress
         while True:
             self._check()
             answer = self._trainer.answer(POLL_SECONDS)
@@ -86,7 +86,7 @@ class Messages:
                 return answer
             if self._trainer.progress != told:
                 told = self._trainer.progress
-                self._status.say(step=told[0], steps=told[1])
+                self._status.say(step=told.done, steps=told.steps)
             if died := self._trainer.died:
                 return f"the trainer was {died}"
             wanted = self._supernode.alive and task.beat()

@@ -5,11 +5,12 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from loguru import logger
 
-from zk0_core.engines._flower_control import Control
+from zk0_core.engines._flower_control import Control, KnownNode
 from zk0_core.engines.bundle import FOLDER_VARIABLE
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation import nginx
@@ -66,6 +67,24 @@ def running(folder: ServerFolder) -> ServerProcess:
             f"--name {folder.name}"
         )
     return process
+
+
+def control_of(folder: ServerFolder) -> Control:
+    """Return the way to the SuperLink of a server that runs here.
+
+    Raises:
+        UsageError: if none does.
+    """
+    from zk0_core.engines.quiet import quiet_flower
+
+    quiet_flower()
+    return Control(running(folder).control, folder.ca)
+
+
+def known_nodes(folder: ServerFolder) -> list[KnownNode]:
+    """Return the approved nodes of a server that runs here."""
+    with closing(control_of(folder)) as control:
+        return control.nodes()
 
 
 def public_address(settings: ServerSettings) -> str:

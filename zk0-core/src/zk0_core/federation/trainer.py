@@ -52,10 +52,10 @@ class Failure:
 
 @attrs.frozen
 class Progress:
-    """How far a round is."""
+    """How far a round is: steps that are done, and how many there are."""
 
-    done: int
-    steps: int
+    done: int = 0
+    steps: int = 0
 
 
 @attrs.frozen
@@ -85,8 +85,7 @@ class Trainer:
         self.ready = False
         self.about: DatasetSummary | None = None
         """How much the dataset is, once it is opened."""
-        self.progress = (0, 0)
-        """Steps of this round that are done, and how many there are."""
+        self.progress = Progress()
 
     @property
     def pid(self) -> int:
@@ -108,7 +107,7 @@ class Trainer:
     def ask(self, run: str, message: "Message", context: "Context") -> None:
         """Hand over a message of `run`."""
         # A process that is gone shows in `died`.
-        self.progress = (0, 0)
+        self.progress = Progress()
         with contextlib.suppress(OSError):
             self._pipe.send((run, message, context))
 
@@ -127,7 +126,7 @@ class Trainer:
             self.about, self.ready = answer, True
             return None
         if isinstance(answer, Progress):
-            self.progress = answer.done, answer.steps
+            self.progress = answer
             return None
         return answer
 
