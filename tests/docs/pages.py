@@ -10,6 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
+    *sorted(REPOSITORY.glob("zk0-*/README.md")),
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 ]
 

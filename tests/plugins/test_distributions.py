@@ -42,6 +42,9 @@ def test_a_wheel_from_the_source_archive_is_that_of_the_repository(
     assert told["License-Expression"] == "Apache-2.0"
     assert told.get_all("License-File") == ["LICENSE"]
     assert told["Requires-Python"] == ">=3.12"
+    assert told["Description-Content-Type"] == "text/markdown"
+    assert f"# {package}\n" in told.get_payload()
+    assert "Typing :: Typed" in told.get_all("Classifier")
     if package in PACKAGES:
         assert f"{package.replace('-', '_')}/py.typed" in names
         assert (project / "LICENSE").read_bytes() == (REPOSITORY / "LICENSE").read_bytes()

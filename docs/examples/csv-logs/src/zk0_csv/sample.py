@@ -11,8 +11,8 @@ SIZE = (16, 12)
 """Width and height in pixels."""
 
 
-def write_sample(root: Path) -> Path:
-    """Write two episodes of one camera below `root`, and return it."""
+def write_sample(root: Path, reach: float = 30) -> Path:
+    """Write two episodes of one camera below `root`, of joints that swing by `reach` degrees."""
     from PIL import Image
 
     root.mkdir(parents=True)
@@ -26,7 +26,7 @@ def write_sample(root: Path) -> Path:
             rows.writerow([f"{side}/{joint}" for side in ("state", "action") for joint in JOINTS])
             for frame in range(frames):
                 angles = [
-                    round(30 * math.sin(episode + joint + time / 3), 3)
+                    round(reach * math.sin(episode + joint + time / 3), 3)
                     for time in (frame, frame + 1)
                     for joint in range(len(JOINTS))
                 ]
