@@ -140,7 +140,7 @@ class SameProcessGrid(OneRunGrid):
 
     def _answer(self, message: Message) -> Message:
         node = message.metadata.dst_node_id
-        app = apps.client_app(self._clients, self._folder)
+        app = apps.client_app(dict(enumerate(self._clients)), self._folder)
         reply = app(message=message, context=client_context(node, node - FIRST_NODE))
         client = self._client(message).name
         if client in self.tamper and header_type(reply.content) == "RoundReport":
@@ -240,6 +240,7 @@ def federate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Federate:
         options: Mapping[str, Any] | None = None,
         **plan: Any,
     ) -> Clients:
+        apps.forget_sessions()
         registry = _registry(problems)
         monkeypatch.setattr(parts, "installed", lambda: registry)
         made.append(Clients(problems, tmp_path / str(len(made)), strategy, options or {}, **plan))

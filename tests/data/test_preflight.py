@@ -41,7 +41,7 @@ def answer(address: str, place: Path) -> RecordDict:
     become_task(NODE)
     question = to_record(recipe_of(examples.plan()))
     message = Message(question, dst_node_id=NODE, message_type=QUERY_SCHEMA)
-    app = client_app([ClientPlan("ann", address)], place)
+    app = client_app({0: ClientPlan("ann", address)}, place)
     return app(message=message, context=client_context(NODE, 0)).content
 
 

@@ -1,5 +1,6 @@
 """A client between rounds: its dataset, policy and caches, loaded once."""
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from loguru import logger
 
 from zk0_core.cache import limit_caches
 from zk0_core.client.optimizer import adamw, optimizer_state, restore_optimizer
+from zk0_core.client.policies import policy_for
 from zk0_core.client.privacy import Privacy
 from zk0_core.client.state import ClientState
 from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
@@ -23,7 +25,6 @@ from zk0_core.parts import (
     build_broadcast_codec,
     build_codec,
     build_objective,
-    build_policy_family,
     open_dataset,
 )
 from zk0_core.personal import personal_patterns, split
@@ -54,8 +55,7 @@ class ClientSession:
         self._states = ClientState(folder)
         # Beside the states and not among them: what was spent is not given back.
         self._privacy = Privacy(client, recipe.strategy, folder.parent / "privacy.json")
-        self._loaded: tuple[Policy, BatchSource] | None = None
-        self._personal_start: Tensors = {}
+        self._source: BatchSource | None = None
 
     def schema_report(self) -> SchemaReport:
         """Return what preflight asks for: schema and sums, no frame.
@@ -93,13 +93,16 @@ class ClientSession:
         """
         started = time.perf_counter()
         self._privacy.check(order.run, order.round)
-        policy, source = self._load(order)
+        loaded = policy_for(order.recipe, self._dataset.schema, self._statistics(order))
+        policy, source = loaded.restored(), self._source_for(loaded.policy, order)
+        # Policies that draw from the global generator, as dropout does, stay reproducible too.
+        torch.manual_seed(self._seed("policy", order))
         params = policy.trainable()
         shared, personal = split(params, personal_patterns(order.recipe.strategy))
         state = self._states.load(order.accepted_round)
         start = self._broadcast.decode(encoded, like=to_numpy(shared))
         set_params(shared, start)
-        set_params(personal, group(state, "personal") or self._personal_start)
+        set_params(personal, group(state, "personal") or loaded.personal)
 
         optimizer = adamw(params)
         if order.recipe.optimizer_state == "keep":
@@ -156,15 +159,9 @@ class ClientSession:
         self._codec.restore(remembered)
         return self._codec.encode(delta), self._codec.state()
 
-    def _load(self, order: RoundOrder) -> tuple[Policy, BatchSource]:
-        if self._loaded is None:
-            family = build_policy_family(order.recipe.policy)
-            policy = family.load(
-                self._dataset.schema,
-                self._statistics(order),
-                seed=order.recipe.seed,
-                device=order.recipe.device,
-            )
+    def _source_for(self, policy: Policy, order: RoundOrder) -> BatchSource:
+        """Return this client's examples for `policy`, made in its first round."""
+        if self._source is None:
             policy.check(self._dataset.schema, f"client {self._client.name!r}")
             if (mine := policy.frozen_fingerprint()) != order.frozen:
                 raise WireError(
@@ -173,18 +170,18 @@ class ClientSession:
                     "both need the same policy files and zk0 version"
                 )
             limit_caches(order.recipe.cache_bytes)
-            source = policy.source(self._dataset, [episode.index for episode in self._episodes])
-            personal = split(policy.trainable(), personal_patterns(order.recipe.strategy))[1]
-            self._personal_start = to_numpy(personal)
-            self._loaded = policy, source
-        # Policies that draw from the global generator, as dropout does, stay reproducible too.
-        torch.manual_seed(self._seed("policy", order))
-        return self._loaded
+            episodes = [episode.index for episode in self._episodes]
+            self._source = policy.source(self._dataset, episodes)
+        return self._source
 
     def _statistics(self, order: RoundOrder) -> Statistics:
         """Return what this client normalises with."""
         if order.recipe.normalization == "pooled":
             return order.statistics
+        return self._own_statistics
+
+    @functools.cached_property
+    def _own_statistics(self) -> Statistics:
         return episode_sums(self._dataset, self._episodes)
 
     def _start_loss(self, policy: Policy, source: BatchSource, order: RoundOrder) -> float:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from zk0_core.client.session import ClientSession
     from zk0_core.server.server import Server
 
-MAX_SESSIONS = 32
-"""Sessions that one process keeps loaded; the longest unused one makes room."""
+MAX_SESSIONS = 1024
+"""Clients whose data one process keeps open; the longest unused one makes room."""
 
 _sessions: "OrderedDict[tuple[Path, str], ClientSession]" = OrderedDict()
 _lock = threading.Lock()
@@ -54,21 +54,24 @@ def session_for(client: ClientPlan, recipe: Recipe, folder: Path) -> "ClientSess
 
 def forget_sessions() -> None:
     """Let go of all that this process keeps loaded."""
+    from zk0_core.client.policies import forget_policies
+
     with _lock:
         _sessions.clear()
+    forget_policies()
 
 
 def client_app(
-    clients: Sequence[ClientPlan],
+    clients: Mapping[int, ClientPlan],
     folder: Path,
     logs: Path | None = None,
     accept: Callable[[Recipe], Recipe] = lambda recipe: recipe,
     on_step: Callable[[int, int], None] | None = None,
 ) -> ClientApp:
-    """Return the app of clients; the node of partition i is `clients[i]`.
+    """Return the app of clients.
 
     Args:
-        clients: The clients of the plan.
+        clients: Those of the plan that may be asked here, by their nodes' partitions.
         folder: The run's folder: client states go below it.
         logs: Where a process that has no log yet writes one file per client; None where processes
             have seen to it themselves.

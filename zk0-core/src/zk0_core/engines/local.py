@@ -40,8 +40,9 @@ class LocalGrid(OneRunGrid):
         for message in messages:
             message_id = stamp(message)
             partition = message.metadata.dst_node_id - FIRST_NODE
+            client = self._clients[partition]
             future = self._workers.submit(
-                partition, _answer, self._clients, self._folder, partition, message
+                partition, _answer, client, self._folder, partition, message
             )
             self._sent[message_id] = message, future
             ids.append(message_id)
@@ -69,15 +70,14 @@ class LocalGrid(OneRunGrid):
         return replies
 
 
-def _answer(
-    clients: Sequence[ClientPlan], folder: Path, partition: int, message: Message
-) -> Message:
-    """Run the client app on `message`, in a worker."""
+def _answer(client: ClientPlan, folder: Path, partition: int, message: Message) -> Message:
+    """Run `client`'s app on `message`, in a worker."""
     from zk0_core.engines.apps import client_app
 
     node = FIRST_NODE + partition
     become_task(node)
-    return client_app(clients, folder)(message=message, context=client_context(node, partition))
+    app = client_app({partition: client}, folder)
+    return app(message=message, context=client_context(node, partition))
 
 
 def run_local(server: "Server", clients: Sequence[ClientPlan], folder: Path) -> None:

@@ -41,7 +41,7 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
         warnings.simplefilter("ignore", DeprecationWarning)
         run_simulation(
             server_app=server_app(server),
-            client_app=client_app(clients, folder, logs=folder / "logs"),
+            client_app=client_app(dict(enumerate(clients)), folder, logs=folder / "logs"),
             num_supernodes=len(clients),
             backend_config={
                 "init_args": {"num_cpus": actors, "include_dashboard": False},

@@ -249,7 +249,7 @@ class _Work:
             # The server names the run; on this disk it is a hash, whatever it says.
             folder = settings.state / hashlib.sha256(run.encode()).hexdigest()[:16]
             self._app = client_app(
-                [client],
+                {0: client},
                 folder,
                 accept=lambda recipe: accepted(recipe, settings.device),
                 on_step=self._on_step,
