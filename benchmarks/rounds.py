@@ -2,6 +2,9 @@
 
 import statistics
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,69 @@ def measure(rounds: int, local_steps: int, episodes: int) -> Rounds:
         bytes_up=clients[0].bytes_up,
         bytes_down=clients[0].bytes_down,
     )
+
+
+@attrs.frozen(kw_only=True)
+class Many:
+    """Rounds of one local step with many clients, after the first."""
+
+    seconds: float
+    """Of a round, divided by its clients: the middle of all rounds."""
+    peak_mib: float
+    """Most memory that a process had, the server's or a worker's."""
+
+
+def measure_many(clients: int, rounds: int, episodes: int) -> Many:
+    """Run so many clients on four datasets, with an optimizer that starts afresh every round.
+
+    A kept optimizer is 10 MB on disk for each client and round, which is what would be measured.
+    """
+    from zk0_core.plan import ClientPlan
+    from zk0_core.run import run
+
+    default = plan(rounds, 1, episodes)
+    many = tuple(
+        ClientPlan(f"client-{i:04d}", default.clients[i % len(default.clients)].dataset)
+        for i in range(clients)
+    )
+    with tempfile.TemporaryDirectory(prefix="zk0-bench-") as folder, peak_memory() as peak:
+        asked = attrs.evolve(default, clients=many, optimizer_state="reset")
+        history = run(asked, Path(folder) / "run").history
+    later = history.rounds[2:]
+    assert all(len(record.clients) == clients for record in later)
+    return Many(
+        seconds=statistics.median(record.seconds for record in later) / clients,
+        peak_mib=max(peak.values()) / 2**20,
+    )
+
+
+@contextmanager
+def peak_memory() -> Iterator[dict[int, int]]:
+    """Yield the most memory that each process at work had, in bytes by its id.
+
+    Looks twice a second. What is mapped from files counts only where it was written to.
+    """
+    import psutil
+
+    most: dict[int, int] = {}
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.5):
+            own = psutil.Process()
+            for process in (own, *own.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    memory = process.memory_info()
+                    used = memory.rss - memory.shared
+                    most[process.pid] = max(used, most.get(process.pid, 0))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield most
+    finally:
+        done.set()
+        thread.join()
 
 
 def plan(rounds: int, local_steps: int, episodes: int) -> Any:

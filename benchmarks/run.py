@@ -105,6 +105,27 @@ def _rounds(short: bool) -> Any:
     return rounds.measure(3, 5, 3) if short else rounds.measure(12, 100, 50)
 
 
+def many_clients(short: bool) -> Measure:
+    """Seconds a client in a round of 1,000 over those in one of 10; one local step each."""
+    import rounds
+
+    few, many = (
+        rounds.measure_many(clients, rounds=4 if clients == 10 else 3, episodes=3)
+        for clients in (10, 12 if short else 1000)
+    )
+    return Measure(
+        value=many.seconds / few.seconds,
+        ours=many.seconds,
+        theirs=few.seconds,
+        samples=1,
+        facts={
+            "peak_mib": many.peak_mib,
+            "peak_mib_of_10": few.peak_mib,
+            "peak_over_that_of_10": many.peak_mib / few.peak_mib,
+        },
+    )
+
+
 def bytes_up_mb_real_int8(short: bool) -> Measure:
     """MB that a client sends in a round with int8, SmolVLA's real size; beside float32."""
     import models
@@ -172,6 +193,7 @@ MEASURES: tuple[Callable[[bool], Measure], ...] = (
     train_step_vs_lerobot_real,
     data_wait_share,
     round_over_training,
+    many_clients,
     bytes_up_mb_real_int8,
     server_peak_fedavg,
     server_peak_fedprox,
