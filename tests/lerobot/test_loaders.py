@@ -39,3 +39,18 @@ def test_hub_offline(monkeypatch, tmp_path):
 def test_hub_name():
     with pytest.raises(DataError, match="'a/b/c' is no Hub name; write hf:owner/name"):
         HubLoader().open("hf:a/b/c")
+
+
+def test_a_recording_is_shared_out() -> None:
+    """Of three demonstrations one client trains on the first, and the last is held out."""
+    whole = SimLoader().open("sim:lift?region=right&episodes=3")
+    part = SimLoader().open(
+        "sim:lift?region=right&episodes=3&partition=0/2&eval_episodes=1"
+        "&rename=observation.images.top:observation.images.front"
+    )
+    assert [episode.hash for episode in part.episodes] == [
+        whole.episodes[0].hash,
+        whole.episodes[2].hash,
+    ]
+    assert part.held_out == 1
+    assert list(part.schema.cameras) == ["observation.images.front", "observation.images.wrist"]

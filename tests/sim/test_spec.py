@@ -87,12 +87,17 @@ def test_the_address_of_a_spec_is_always_written_the_same_way(spec: SimSpec, uri
         (
             "sim:lift?episode=5",
             "dataset 'sim:lift?episode=5' has an unknown option 'episode'; choose from region, "
-            "episodes, split, seed, colour, camera_x, camera_y, camera_z, light, light_turn; did "
-            "you mean 'episodes'?",
+            "episodes, split, seed, colour, camera_x, camera_y, camera_z, light, light_turn, "
+            "eval_episodes, partition, fps, rename; did you mean 'episodes'?",
         ),
         (
             "sim:lift?split=test",
             "dataset 'sim:lift?split=test': unknown split 'test'; choose from train, eval",
+        ),
+        (
+            "sim:lift?split=eval&eval_episodes=2",
+            "dataset 'sim:lift?split=eval&eval_episodes=2': split=eval holds out every episode; "
+            "leave eval_episodes out",
         ),
         (
             "sim:lift?episodes=x",

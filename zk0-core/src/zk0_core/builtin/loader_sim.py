@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import attrs
+
+from zk0_core.addresses import Address
 from zk0_core.records import DatasetLoaderPlugin, NoOptions
 
 if TYPE_CHECKING:
@@ -16,16 +19,20 @@ class SimLoader:
         """Open the demonstrations that `uri` names; with split=eval, all are held out.
 
         Raises:
-            DataError: if the address names no demonstrations.
+            DataError: if the address names no demonstrations, or chooses none of them.
         """
-        from zk0_core.lerobot.datasets import LeRobotRobotDataset
+        from zk0_core.lerobot.datasets import open_folder
         from zk0_core.sim.record import recorded
-        from zk0_core.sim.spec import SimSpec
+        from zk0_core.sim.spec import OF_A_RECORDING, SimSpec
 
-        spec = SimSpec.parse(uri)
+        spec, address = SimSpec.parse(uri), Address.parse(uri)
         (folder,) = recorded([spec], 1, progress)
-        held_out = spec.episodes if spec.split == "eval" else 0
-        return LeRobotRobotDataset(uri, folder, held_out=held_out)
+        # `episodes` is how many were recorded, and not which of them to take.
+        choice = {name: address.options[name] for name in OF_A_RECORDING if name in address.options}
+        dataset = open_folder(attrs.evolve(address, options=choice), folder)
+        if spec.split == "eval":
+            dataset.held_out = len(dataset.episodes)
+        return dataset
 
     def prepare(
         self, uris: Sequence[str], workers: int, progress: "Progress | None" = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from zk0_core.addresses import Address
+from zk0_core.addresses import HELD_OUT, Address
 from zk0_core.errors import DataError
 from zk0_core.sim.setup import SETUP_RANGES, Setup, check_choice, check_range
 from zk0_core.sim.tasks import TASKS
@@ -80,21 +80,26 @@ class SimSpec(Setup):
     def parse(cls, uri: str) -> "SimSpec":
         """Read an address such as `sim:lift?region=left&episodes=50&split=eval&seed=1`.
 
+        What it chooses of the recording, by OF_A_RECORDING, is no part of the spec.
+
         Raises:
             DataError: if the address names an unknown task or option, or a value out of range.
         """
         ours = uri.startswith("sim:")
-        address = Address.parse(uri, _OPTIONS if ours else None)
+        address = Address.parse(uri, (*_OPTIONS, *OF_A_RECORDING) if ours else None)
         if not ours:
             raise DataError(
                 f"dataset '{uri}' is not one of the simulated arm; write it like "
                 "sim:lift?region=left&episodes=50"
             )
-        values: dict[str, Any] = {"task": address.place, **address.options}
+        named = {name: text for name, text in address.options.items() if name in _OPTIONS}
+        values: dict[str, Any] = {"task": address.place, **named}
         values |= {
             name: address.whole_number(name) for name in (*_RANGES, *SETUP_RANGES) if name in values
         }
         try:
+            if values.get("split") == "eval" and HELD_OUT in address.options:
+                raise DataError(f"split=eval holds out every episode; leave {HELD_OUT} out")
             return cls(**values)
         except DataError as error:
             raise DataError(f"dataset '{uri}': {error}") from None
@@ -128,6 +133,8 @@ class SimSpec(Setup):
         return demonstration_seeds(self.region, self.split, self.seed, self.task)
 
 
+OF_A_RECORDING = (HELD_OUT, "partition", "fps", "rename")
+"""Options that choose from a recording, as from any other dataset."""
 SETUP_OPTIONS = tuple(field.name for field in attrs.fields(Setup) if field.name != "task")
 _OPTIONS = ("region", "episodes", "split", "seed", *SETUP_OPTIONS)
 _RANGES = {"episodes": (1, MAX_EPISODES), "seed": (0, MAX_SEED)}
