@@ -109,6 +109,12 @@ def test_a_preset_below_a_file(plan_of, run_file: str) -> None:
     assert plan.schedulers[0].name == "warm-restarts"
 
 
+def test_an_option_that_one_of_several_has_is_that_ones(zk0, run_file: str) -> None:
+    flags = ("--scheduler", "warm-restarts", "--scheduler", "cosine", "--scheduler.t-0", 7)
+    shown = zk0("run", run_file, *map(str, flags), "--dry-run")
+    assert "t_0 = 7" in shown.out
+
+
 def test_dry_run_prints_toml(zk0, run_file: str) -> None:
     shown = zk0("run", run_file, "--dry-run")
     assert shown.status == 0
@@ -142,8 +148,13 @@ def test_dry_run_prints_toml(zk0, run_file: str) -> None:
         ),
         (
             "--scheduler warm-restarts --scheduler cosine --scheduler.eta-min 1",
-            "--scheduler.eta-min: several are chosen; write --scheduler.warm-restarts.eta-min or "
+            "--scheduler.eta-min: several have it; write --scheduler.warm-restarts.eta-min or "
             "--scheduler.cosine.eta-min",
+        ),
+        (
+            "--scheduler warm-restarts --scheduler cosine --scheduler.t-zero 1",
+            "--scheduler.t-zero: none of warm-restarts, cosine has it; zk0 plugins show scheduler "
+            "NAME lists what each has",
         ),
         (
             "--scheduler warm-restarts --scheduler.t-mult 1.2",

@@ -101,10 +101,10 @@ def with_plugin_flags(
     """Return `settings` with the options that `flags` set.
 
     Raises:
-        UsageError: if a flag is for a plugin that isn't chosen, or for one of several, unsaid.
+        UsageError: if a flag is for a plugin that isn't chosen, or for several that are.
     """
     for flag in flags:
-        name = _target(flag, [choice.name for choice in chosen(settings, flag.kind)])
+        name = _target(flag, [choice.name for choice in chosen(settings, flag.kind)], registry)
         settings = _changed(settings, flag, name, registry)
     return settings
 
@@ -137,7 +137,8 @@ def _facts(default: str, range: str) -> str:
     return f"{text}; {range}" if range else text
 
 
-def _target(flag: PluginFlag, names: Sequence[str]) -> str:
+def _target(flag: PluginFlag, names: Sequence[str], registry: Registry) -> str:
+    """Return which of the chosen plugins `names` the flag is for."""
     if not names:
         raise UsageError(f"{flag.flag}: no {flag.kind} is chosen; add --{flag.kind} NAME")
     if flag.plugin:
@@ -147,11 +148,26 @@ def _target(flag: PluginFlag, names: Sequence[str]) -> str:
                 f"chosen: {', '.join(names)}"
             )
         return flag.plugin
-    if len(names) > 1:
+    if len(names) == 1:
+        return names[0]
+    having = [name for name in names if flag.option in _options(flag.kind, name, registry)]
+    if not having:
+        raise UsageError(
+            f"{flag.flag}: none of {', '.join(names)} has it; zk0 plugins show {flag.kind} NAME "
+            "lists what each has"
+        )
+    if len(having) > 1:
         option = flag.option.replace("_", "-")
-        ways = " or ".join(f"--{flag.kind}.{name}.{option}" for name in names)
-        raise UsageError(f"{flag.flag}: several are chosen; write {ways}")
-    return names[0]
+        ways = " or ".join(f"--{flag.kind}.{name}.{option}" for name in having)
+        raise UsageError(f"{flag.flag}: several have it; write {ways}")
+    return having[0]
+
+
+def _options(kind: str, name: str, registry: Registry) -> list[str]:
+    """Return the names of a plugin's options; none for one that is unknown, which is told later."""
+    if name not in registry.names(kind):
+        return []
+    return [option.name for option in describe(registry.get(kind, name).options)]
 
 
 def _changed(settings: Settings, flag: PluginFlag, name: str, registry: Registry) -> Settings:

@@ -151,7 +151,7 @@ def run(
     """One federated run, as the flags, the RUNFILE and the preset say, in that order.
 
     RUNFILE is TOML, or a pyproject.toml with a table [tool.zk0]. Options of plugins are flags
-    too: --strategy.mu 0.05, or --scheduler.warm-restarts.t-0 10 where several are chosen.
+    too: --strategy.mu 0.05, or --scheduler.cosine.eta-min 0 where several have it.
     """
     asked = run_flags(flags)
     if show_help:
