@@ -68,3 +68,12 @@ def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.delitem(sys.modules, "torn", raising=False)
     result = checks.check_package("attrs", "torn", "1", "99")
     assert (result.ok, result.found) == (False, "OSError: libcuda.so: not found")
+
+
+def test_a_front_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody needs nginx; where it is missing, the line says how to have it."""
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    result = checks.check_front()
+    assert (result.ok, result.found) == (True, "built-in; or sudo apt-get install nginx-light")
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
+    assert checks.check_front().found == "/usr/sbin/nginx, for zk0 server start --front nginx"

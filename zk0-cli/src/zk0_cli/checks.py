@@ -36,6 +36,7 @@ def all_checks() -> list[CheckResult]:
         check_plugins(),
         *(check_package(*package) for package in PACKAGES),
         check_video(),
+        check_front(),
         check_device(),
     ]
 
@@ -133,6 +134,15 @@ def check_video() -> CheckResult:
     library = av.library_versions["libavcodec"]
     found = f"PyAV {av.__version__}, FFmpeg's libavcodec {'.'.join(map(str, library))}"
     return CheckResult("video", bool(encoders), f"{found}, {' '.join(encoders)}", fix)
+
+
+def check_front() -> CheckResult:
+    """What can listen outside for `zk0 server start`; it does without nginx."""
+    from zk0_core.federation.nginx import INSTALL, installed
+
+    found = installed()
+    text = f"{found}, for zk0 server start --front nginx" if found else f"built-in; or {INSTALL}"
+    return CheckResult("front", True, text)
 
 
 def check_device() -> CheckResult:

@@ -73,17 +73,25 @@ LOCATION = """\
 MEDIA = '      if ($content_type != "{}") {{ return 404; }}\n'
 
 
+INSTALL = "sudo apt-get install nginx-light"
+
+
+def installed() -> str | None:
+    """Return where nginx is; None where it is not installed."""
+    return shutil.which("nginx") or shutil.which("nginx", path=":".join(SYSTEM_PATHS))
+
+
 def program() -> str:
     """Return where nginx is.
 
     Raises:
         UsageError: if it is not installed.
     """
-    found = shutil.which("nginx") or shutil.which("nginx", path=":".join(SYSTEM_PATHS))
+    found = installed()
     if found is None:
         raise UsageError(
-            "--front nginx: nginx is not installed; install it, for example with "
-            "sudo apt-get install nginx-light, or take --front built-in"
+            f"--front nginx: nginx is not installed; install it, for example with {INSTALL}, "
+            "or take --front built-in"
         )
     return found
 
