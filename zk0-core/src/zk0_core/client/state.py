@@ -11,7 +11,8 @@ from zk0_core.tensor_files import read_tensors, write_tensors
 from zk0_core.tensors import Tensors
 
 KEPT = 2
-"""Rounds kept beside the one in progress: the last accepted one and one to go back to."""
+"""Accepted rounds kept beside the one in progress: the last one, and the one before to go back
+to. A client that is not asked in every round may have taken part in that one long ago."""
 
 
 class ClientState:
@@ -39,10 +40,17 @@ class ClientState:
     def save(self, round: int, state: Tensors, accepted_round: int) -> None:
         """Write the state after round `round`; drop those that no order can ask for any more."""
         write_tensors(self._path(round), state)
-        for path in self._folder.glob("round_*.safetensors"):
-            old = int(path.stem.removeprefix("round_"))
-            if old < accepted_round - KEPT + 1:
-                path.unlink()
+        rounds = self._rounds()
+        # What lies between the two was not accepted; by the next time, it is gone from below.
+        accepted = [old for old in rounds if old <= accepted_round]
+        for old in (*accepted[:-KEPT], *(old for old in rounds if accepted_round < old < round)):
+            self._path(old).unlink()
+
+    def _rounds(self) -> list[int]:
+        return sorted(
+            int(path.stem.removeprefix("round_"))
+            for path in self._folder.glob("round_*.safetensors")
+        )
 
     def _path(self, round: int) -> Path:
         return self._folder / f"round_{round}.safetensors"
