@@ -53,6 +53,19 @@ def test_pictures_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (again[2] == first[2]).all()
 
 
+def test_other_episodes_of_the_same_recordings_have_other_pictures() -> None:
+    """Such as those of `episodes=0-1` and of `episodes=0,2`, joined, where each is number 1."""
+    camera = "observation.images.top"
+    every = examples.dataset(held_out=1)
+    first, second, third = every.episodes
+    one = attrs.evolve(every, episodes=(first, second))
+    other = attrs.evolve(every, episodes=(first, attrs.evolve(third, index=1)))
+    assert one.fingerprint == other.fingerprint
+    # Frame 5 is the first of the second episode, frame 9 of the third; each is 7 brighter.
+    assert held_out_pictures(one, camera)[1][:, 0, 0, 0].tolist() == [35, 42, 49, 56]
+    assert held_out_pictures(other, camera)[1][:, 0, 0, 0].tolist() == [63, 70, 77, 84, 91, 98]
+
+
 def test_missing_pictures_are_told() -> None:
     class Short(examples.TinyDataset):
         def frames(self, camera: str) -> Any:

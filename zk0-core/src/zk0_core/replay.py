@@ -135,12 +135,15 @@ def held_out_pictures(dataset: RobotDataset, camera: str) -> dict[int, np.ndarra
     Returns:
         Episode index to (frames, height, width, 3) uint8, read-only.
     """
-    name = f"{dataset.fingerprint}\x1f{camera}\x1f{dataset.held_out}"
+    episodes = evaluation_episodes(dataset)
+    # The fingerprint is that of all recordings, whichever of them the address chooses.
+    places = [(episode.index, episode.start, episode.stop) for episode in episodes]
+    name = f"{dataset.fingerprint}\x1f{camera}\x1f{places}"
     folder = cache_folder("replay", hashlib.sha256(name.encode()).hexdigest()[:24])
     build_folder(folder, lambda part: _decode(part, dataset, camera))
     return {
         episode.index: np.load(folder / f"{episode.index}.npy", mmap_mode="r")
-        for episode in evaluation_episodes(dataset)
+        for episode in episodes
     }
 
 
