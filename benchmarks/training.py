@@ -7,7 +7,7 @@ times, so that their losses can be compared. The time for building the cache cou
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Comparison:
     """Seconds of one step from the cache."""
     lerobot_step: float
     loss_difference: float
-    """Relative difference of the mean loss over the steps that both took."""
+    """The largest relative difference of loss among the steps that both took."""
     frames: int
     batch_size: int
 
@@ -67,23 +67,27 @@ def compare(policy: Any, uri: str, batch_size: int, steps: int, compared: int) -
         source = policy.source(dataset, [episode.index for episode in dataset.episodes])
         cache_seconds = time.perf_counter() - began
         cache_bytes = sum(path.stat().st_size for path in Path(cache).rglob("*") if path.is_file())
-        first = ours(policy, source, batch_size, compared)
-        timed = ours(policy, source, batch_size, steps)
+        losses = [
+            outcome.policy_loss for outcome in ours(policy, source, batch_size, [1] * compared)
+        ]
+        (timed,) = ours(policy, source, batch_size, [steps])
     policy.load_params(start)
-    lerobot_step, loss = theirs(policy, folder, len(source), batch_size, compared)
+    lerobot_step, expected = theirs(policy, folder, len(source), batch_size, compared)
     return Comparison(
         cache_seconds=cache_seconds,
         cache_bytes=cache_bytes,
         step=(timed.seconds_data + timed.seconds_compute) / steps,
         lerobot_step=lerobot_step,
-        loss_difference=abs(first.policy_loss - loss) / loss,
+        loss_difference=max(
+            abs(loss - other) / other for loss, other in zip(losses, expected, strict=True)
+        ),
         frames=len(source),
         batch_size=batch_size,
     )
 
 
-def ours(policy: Any, source: Any, batch_size: int, steps: int) -> Any:
-    """Take `steps` steps as a client does; return the outcome."""
+def ours(policy: Any, source: Any, batch_size: int, rounds: Sequence[int]) -> list[Any]:
+    """Train as a client does, in rounds of so many steps; return their outcomes."""
     import torch
 
     from zk0_core.client.optimizer import adamw
@@ -92,27 +96,31 @@ def ours(policy: Any, source: Any, batch_size: int, steps: int) -> Any:
     from zk0_core.span import Span
     from zk0_core.testing.loopback import round_order
 
-    order = attrs.evolve(
-        round_order(PluginChoice("strategy", "fedavg")), local_steps=steps, lr=Span.constant(LR)
-    )
-    return train_locally(
-        policy,
-        source,
-        None,
-        adamw(policy.trainable()),
-        order,
-        shuffled_batches(len(source), batch_size, SEED),
-        torch.Generator().manual_seed(SEED),
-    )
+    order = attrs.evolve(round_order(PluginChoice("strategy", "fedavg")), lr=Span.constant(LR))
+    optimizer = adamw(policy.trainable())
+    batches = shuffled_batches(len(source), batch_size, SEED)
+    noise = torch.Generator().manual_seed(SEED)
+    return [
+        train_locally(
+            policy,
+            source,
+            None,
+            optimizer,
+            attrs.evolve(order, local_steps=steps),
+            batches,
+            noise,
+        )
+        for steps in rounds
+    ]
 
 
 def theirs(
     policy: Any, folder: Path, frames: int, batch_size: int, steps: int
-) -> tuple[float, float]:
+) -> tuple[float, list[float]]:
     """Take `steps` steps with LeRobot's data loader and `update_policy`.
 
     Returns:
-        Seconds of a step, without the first ones, and the mean loss of all.
+        Seconds of a step, without the first ones, and the loss of each.
     """
     import itertools
 
@@ -161,7 +169,7 @@ def theirs(
         )
         losses.append(shown["loss"])
         ends.append(time.perf_counter())
-    return (ends[-1] - ends[WARM - 1]) / (steps - WARM), sum(losses) / len(losses)
+    return (ends[-1] - ends[WARM - 1]) / (steps - WARM), losses
 
 
 @contextmanager
