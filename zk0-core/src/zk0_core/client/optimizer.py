@@ -22,9 +22,14 @@ def adamw(params: Mapping[str, torch.nn.Parameter]) -> torch.optim.AdamW:
 def optimizer_state(
     optimizer: torch.optim.AdamW, params: Mapping[str, torch.nn.Parameter]
 ) -> Tensors:
-    """Return the moments of each parameter, as `exp_avg/NAME`, and the number of steps."""
+    """Return the moments of each parameter, as `exp_avg/NAME`, and the number of steps.
+
+    A parameter that the loss does not depend on has none.
+    """
     state: Tensors = {}
     for name, param in params.items():
+        if param not in optimizer.state:
+            continue
         for moment in MOMENTS:
             state[f"{moment}/{name}"] = optimizer.state[param][moment].detach().cpu().numpy()
         state["step"] = np.asarray([float(optimizer.state[param]["step"])], np.float32)
@@ -36,9 +41,9 @@ def restore_optimizer(
 ) -> None:
     """Take back what `optimizer_state` returned; an empty state starts afresh."""
     optimizer.state.clear()
-    if not state:
-        return
     for name, param in params.items():
+        if f"{MOMENTS[0]}/{name}" not in state:
+            continue
         # Fused AdamW wants its step count where the parameter is.
         entry = {"step": torch.tensor(float(state["step"][0]), device=param.device)}
         for moment in MOMENTS:
