@@ -4,7 +4,7 @@ from pathlib import Path
 
 from zk0_core.errors import Zk0Error
 from zk0_core.files import whole_file
-from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.tensors import Tensors, as_arrays, fingerprint
 
 HASH = "sha256"
 """Entry of the file's metadata that holds the fingerprint of its tensors."""
@@ -19,7 +19,7 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
     from safetensors.numpy import save_file
 
     with whole_file(path) as temporary:
-        save_file(tensors, temporary, metadata={HASH: fingerprint(tensors)})
+        save_file(as_arrays(tensors), temporary, metadata={HASH: fingerprint(tensors)})
 
 
 def read_tensors(path: Path) -> Tensors:

@@ -22,15 +22,22 @@ def fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def as_arrays(tensors: Mapping[str, np.ndarray]) -> Tensors:
+    """Return `tensors` as arrays, which sums over some that have no dimension are not.
+
+    NumPy makes a number of what has no dimension, and neither files nor Flower take that.
+    """
+    return {name: np.asarray(tensor) for name, tensor in tensors.items()}
+
+
 def difference(after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]) -> Tensors:
     """Return `after` − `before`, name by name."""
-    # NumPy makes a number of what has no dimension.
-    return {name: np.asarray(after[name] - before[name]) for name in sorted(before)}
+    return as_arrays({name: after[name] - before[name] for name in sorted(before)})
 
 
 def added(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Tensors:
     """Return `first` + `second`, name by name."""
-    return {name: np.asarray(first[name] + second[name]) for name in sorted(first)}
+    return as_arrays({name: first[name] + second[name] for name in sorted(first)})
 
 
 def norm(tensors: Mapping[str, np.ndarray]) -> float:

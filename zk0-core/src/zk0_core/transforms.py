@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 
 from zk0_core.plan import PluginChoice
-from zk0_core.tensors import Tensors, norm
+from zk0_core.tensors import Tensors, as_arrays, norm
 
 
 class UpdateTransform(Protocol):
@@ -39,10 +39,12 @@ class NormClip:
             return delta
         # In float64, in which no product of a value and a factor below 1 is lost too early.
         factor = self.bound / size
-        return {
-            name: (array.astype("float64") * factor).astype("float32")
-            for name, array in delta.items()
-        }
+        return as_arrays(
+            {
+                name: (array.astype("float64") * factor).astype("float32")
+                for name, array in delta.items()
+            }
+        )
 
 
 def server_transforms(strategy: PluginChoice) -> tuple[UpdateTransform, ...]:

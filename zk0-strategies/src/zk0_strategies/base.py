@@ -33,7 +33,9 @@ class WeightedMean:
 
     def value(self) -> "Tensors":
         """Return the mean, float64."""
-        return {name: total / self.weight for name, total in self.sums.items()}
+        from zk0_core.tensors import as_arrays
+
+        return as_arrays({name: total / self.weight for name, total in self.sums.items()})
 
 
 def moved(params: "Tensors", step: "Mapping[str, np.ndarray]") -> "Tensors":

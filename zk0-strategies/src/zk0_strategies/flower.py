@@ -85,6 +85,7 @@ class FlowerOptimizer(StrategyDefaults):
     - Flower sees weights relative to the round's start, which is 0 to it. Differences of nearly
       equal float32 weights would lose most of a small update.
     - Flower's result is float64 in part; parameters are float32 again.
+    - What has no dimension gets one for Flower, whose sums would make a number of it.
     """
 
     def __init__(self, flower: "FedAvg", kept: Mapping[str, type]) -> None:
@@ -120,7 +121,7 @@ class FlowerOptimizer(StrategyDefaults):
         import numpy as np
         from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
-        mean = self._mean.value()
+        mean = {name: np.atleast_1d(tensor) for name, tensor in self._mean.value().items()}
         start = {name: Array(np.zeros(mean[name].shape, np.float32)) for name in self._names}
         arrays = {name: Array(mean[name].astype(np.float32)) for name in self._names}
         content = RecordDict(
@@ -134,7 +135,10 @@ class FlowerOptimizer(StrategyDefaults):
             raise RoundError(
                 f"{type(self._flower).__name__} of Flower gave no parameters in round {self._round}"
             )
-        return moved(self._params, {name: step[name].numpy() for name in self._names})
+        return moved(
+            self._params,
+            {name: step[name].numpy().reshape(self._params[name].shape) for name in self._names},
+        )
 
     def state(self) -> "Tensors":
         """Return what Flower keeps, as `ATTRIBUTE/NAME`."""

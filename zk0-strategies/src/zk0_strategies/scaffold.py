@@ -106,11 +106,14 @@ class ControlVariate:
         """Make c − c_k from the `extra` that came with the order; none came, none is made."""
         import torch
 
+        from zk0_core.tensors import difference
+
         self._params = dict(params)
         self._sums = [torch.zeros_like(param) for param in params.values()]
         self._steps = 0
+        correction = difference(extra, self._own) if extra else {}
         self._correction = [
-            torch.from_numpy(extra[name] - self._own[name]).to(param.device, param.dtype)
+            torch.from_numpy(correction[name]).to(param.device, param.dtype)
             for name, param in params.items()
             if extra
         ]
@@ -132,8 +135,10 @@ class ControlVariate:
 
     def finish(self) -> "Tensors":
         """Return how c_k changed, or all of it for the first time."""
+        from zk0_core.tensors import difference
+
         new = self.state()
-        return {name: new[name] - self._own[name] for name in new} if self._own else new
+        return difference(new, self._own) if self._own else new
 
     def state(self) -> "Tensors":
         """Return the new c_k, float32, by name of its parameter."""

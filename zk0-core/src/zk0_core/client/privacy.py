@@ -27,7 +27,7 @@ import numpy as np
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.files import whole_file
 from zk0_core.plan import ClientPlan, PluginChoice
-from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.tensors import Tensors, as_arrays, fingerprint
 from zk0_core.transforms import NormClip
 
 ORDERS = (
@@ -71,12 +71,15 @@ class GaussianMechanism:
         """Return `clipped` with the noise of its `release`."""
         scale = self.noise * self.clip
         key = hashlib.sha256(self.secret + release.encode()).digest()
-        return {
-            name: (
-                array + scale * normal_values(hashlib.sha256(key + name.encode()).digest(), array)
-            ).astype(np.float32)
-            for name, array in clipped.items()
-        }
+        return as_arrays(
+            {
+                name: (
+                    array
+                    + scale * normal_values(hashlib.sha256(key + name.encode()).digest(), array)
+                ).astype(np.float32)
+                for name, array in clipped.items()
+            }
+        )
 
 
 def normal_values(key: bytes, like: np.ndarray) -> np.ndarray:

@@ -4,11 +4,11 @@ import numpy as np
 
 from zk0_core.errors import PluginError
 from zk0_core.plan import PluginChoice
-from zk0_core.tensors import Tensors
+from zk0_core.tensors import Tensors, as_arrays
 
 
 def fitting(new: Tensors, old: Tensors, strategy: PluginChoice) -> Tensors:
-    """Return `new`, once it is found finite, and to have the names, shapes and dtypes of `old`.
+    """Return `new` as arrays, found finite, and to have the names, shapes and dtypes of `old`.
 
     Args:
         new: What the strategy's `finish` returned.
@@ -35,7 +35,7 @@ def fitting(new: Tensors, old: Tensors, strategy: PluginChoice) -> Tensors:
             f"strategy '{strategy.name}' of {strategy.distribution} {strategy.version} returned "
             f"{problem}; choose another strategy, or correct it: zk0 plugins test {strategy.name}"
         )
-    return new
+    return as_arrays(new)
 
 
 def _few(names: list[str]) -> str:

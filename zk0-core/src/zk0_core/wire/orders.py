@@ -17,7 +17,7 @@ from zk0_core.options import Check, between, ge, one_of
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.span import Span
 from zk0_core.strict import structured, unstructured
-from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.tensors import Tensors, as_arrays, fingerprint
 from zk0_core.wire.npy import read_array
 
 WIRE_VERSION = 1
@@ -51,6 +51,7 @@ class Recipe:
     normalization: str = attrs.field(validator=one_of("pooled", "per-client"))
     threads: int = attrs.field(validator=between(1, 1024))
     device: str
+    amp: bool = False
     cache_bytes: int | None = None
     """Disk for the caches of one dataset; None for what is free."""
     wire: int = WIRE_VERSION
@@ -167,8 +168,8 @@ class Packed:
 
 def pack(tensors: Tensors) -> Packed:
     """Return `tensors` packed for the wire."""
-    arrays = ArrayRecord({name: Array(tensors[name]) for name in sorted(tensors)})
-    return Packed(arrays, fingerprint(tensors))
+    packed = {name: Array(array) for name, array in sorted(as_arrays(tensors).items())}
+    return Packed(ArrayRecord(packed), fingerprint(tensors))
 
 
 def pack_each(tensors: Mapping[str, Tensors]) -> dict[str, Packed]:
