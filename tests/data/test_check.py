@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import av
+import pyarrow.parquet as pq
 import pytest
 from conftest import Zk0
 from recordings import (
@@ -276,6 +277,53 @@ def test_a_folder_that_is_not_there_is_a_finding(zk0: Zk0) -> None:
     assert outcome.status == 1
     (finding,) = outcome.json["findings"]
     assert (finding["problem"], finding["fix"]) == ("no folder /nowhere", "check the path")
+
+
+TABLES = (
+    "data/chunk-000/file-000.parquet",
+    "meta/episodes/chunk-000/file-000.parquet",
+    "meta/tasks.parquet",
+)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_that_was_not_copied_whole(zk0: Zk0, folder: Path, name: str) -> None:
+    """Such as one that is still a pointer of Git LFS."""
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\n")
+    finding = only_finding(zk0, folder)
+    assert str(finding["problem"]).startswith(f"{folder}/{name} cannot be read: Parquet magic")
+    assert finding["fix"] == "copy or download the dataset again"
+
+
+def test_tasks_that_were_not_copied(zk0: Zk0, folder: Path) -> None:
+    (folder / "meta/tasks.parquet").unlink()
+    finding = only_finding(zk0, folder)
+    assert str(finding["problem"]).startswith(f"{folder}/meta/tasks.parquet cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [(TABLES[0], "timestamp"), (TABLES[1], "length"), (TABLES[2], "task_index")],
+)
+def test_a_table_without_a_column(zk0: Zk0, folder: Path, name: str, column: str) -> None:
+    table = pq.ParquetFile(folder / name).read()
+    pq.write_table(table.drop_columns([column]), folder / name)
+    assert only_finding(zk0, folder)["problem"] == f"{folder}/{name} has no column {column}"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"codebase_version": "v3.0", ', "cannot be read: Expecting property name"),
+        ("[]", "cannot be read: it is no table"),
+        ('{"codebase_version": "v3.0", "fps": 10}', "has no features, total_frames"),
+    ],
+)
+def test_information_that_is_damaged(zk0: Zk0, folder: Path, text: str, problem: str) -> None:
+    (folder / "meta/info.json").write_text(text)
+    finding = only_finding(zk0, folder)
+    assert str(finding["problem"]).startswith(f"{folder}/meta/info.json {problem}")
+    assert finding["fix"] == "copy or download the dataset again"
 
 
 def test_a_wrong_address_is_a_wrong_command(zk0: Zk0) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ import attrs
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError, Zk0Error
-from zk0_core.lerobot.tables import CONVERTIBLE
+from zk0_core.lerobot.tables import CONVERTIBLE, load_info
 
 
 @attrs.frozen
@@ -65,13 +64,7 @@ def convert(folder: Path, output: Path | None = None) -> Converted:
 
 def _check_source(folder: Path) -> int:
     """Return how many frames `folder` has, if it is a dataset that can be converted."""
-    file = folder / "meta" / "info.json"
-    if not file.is_file():
-        raise DataError(
-            f"{folder} is no LeRobot dataset: meta/info.json is missing; "
-            "give the folder that holds meta/, data/ and videos/"
-        )
-    info = json.loads(file.read_text(encoding="utf-8"))
+    info = load_info(folder)
     version = str(info.get("codebase_version"))
     if version.startswith("v3"):
         raise DataError(f"{folder} is in format {version} already; there is nothing to convert")

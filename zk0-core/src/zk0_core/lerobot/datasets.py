@@ -77,7 +77,7 @@ class LeRobotRobotDataset:
         self.state = matrix(rows, STATE)
         self.action = matrix(rows, ACTION)
         self._meta = read_episodes(uri, folder)
-        tasks = read_tasks(folder)
+        tasks = read_tasks(uri, folder)
         everything = episodes_of(rows, tasks, self.state, self.action)
         self.episodes: Sequence[Episode] = [e for e in everything if wanted(e.index)]
         if not self.episodes:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zk0_core.errors import DataError
+from zk0_core.lerobot.videos import AGAIN
 
 CONVERTIBLE = "v2.1"
 """The one older format that LeRobot converts to v3.0."""
@@ -21,19 +22,36 @@ def read_info(uri: str, folder: Path) -> dict[str, Any]:
     """Return meta/info.json, refusing what is no dataset of version 3."""
     if not folder.is_dir():
         raise DataError(f"{uri}: no folder {folder}; check the path")
-    file = folder / "meta" / "info.json"
-    if not file.is_file():
-        raise DataError(
-            f"{uri}: {folder} is no LeRobot dataset: meta/info.json is missing; "
-            "give the folder that holds meta/, data/ and videos/"
-        )
-    info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    info = load_info(folder, f"{uri}: ")
     version = str(info.get("codebase_version"))
     if not version.startswith("v3"):
         raise DataError(
             f"{uri}: {folder} is in LeRobot format {version}, zk0 reads v3.0; "
             f"{_remedy(uri, folder, version)}"
         )
+    if lacking := [key for key in ("features", "fps", "total_frames") if key not in info]:
+        raise DataError(f"{uri}: {folder}/meta/info.json has no {', '.join(lacking)}; {AGAIN}")
+    return info
+
+
+def load_info(folder: Path, prefix: str = "") -> dict[str, Any]:
+    """Return meta/info.json of `folder`, of whatever version.
+
+    Raises:
+        DataError: if it is missing or damaged; the text starts with `prefix`.
+    """
+    file = folder / "meta" / "info.json"
+    if not file.is_file():
+        raise DataError(
+            f"{prefix}{folder} is no LeRobot dataset: meta/info.json is missing; "
+            "give the folder that holds meta/, data/ and videos/"
+        )
+    try:
+        info = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{prefix}{file} cannot be read: {error}; {AGAIN}") from error
+    if not isinstance(info, dict):
+        raise DataError(f"{prefix}{file} cannot be read: it is no table; {AGAIN}")
     return info
 
 
@@ -56,8 +74,7 @@ def read_rows(uri: str, folder: Path, columns: list[str], total: int) -> pa.Tabl
     files = sorted((folder / "data").rglob("*.parquet"))
     if not files:
         raise DataError(f"{uri}: {folder}/data has no parquet file; copy the dataset again")
-    # ParquetFile, since read_table would take "chunk-000" in the path for a partition column.
-    rows = pa.concat_tables([pq.ParquetFile(file).read(columns=wanted) for file in files])
+    rows = pa.concat_tables([_columns(uri, file, wanted) for file in files])
     index = rows["index"].to_numpy()
     # v2.1 and v3 files in one folder give every frame twice, and nothing else would tell.
     if len(np.unique(index)) < len(index):
@@ -81,19 +98,45 @@ def read_episodes(uri: str, folder: Path) -> list[dict[str, Any]]:
         raise DataError(f"{uri}: {folder}/meta/episodes has no parquet file; copy it again")
     rows: list[dict[str, Any]] = []
     for file in files:
-        table = pq.ParquetFile(file)
         # Besides places of episodes there are per-episode statistics, which are wide.
-        names = [n for n in table.schema_arrow.names if not n.startswith(("stats/", "tasks"))]
-        rows += table.read(columns=names).to_pylist()
+        places = _columns(uri, file, ["episode_index", "length"], but=("stats/", "tasks"))
+        rows += places.to_pylist()
     return sorted(rows, key=lambda row: int(row["episode_index"]))
 
 
-def read_tasks(folder: Path) -> dict[int, str]:
+def read_tasks(uri: str, folder: Path) -> dict[int, str]:
     """Return the instructions by their number."""
-    table = pq.read_table(folder / "meta" / "tasks.parquet").to_pydict()
+    table = _columns(uri, folder / "meta" / "tasks.parquet", ["task_index"], but=()).to_pydict()
     # LeRobot writes the instruction as pandas' index, whose column has either name.
     texts = table.get("task") or table.get("__index_level_0__") or []
     return dict(zip(table["task_index"], texts, strict=True))
+
+
+def _columns(
+    uri: str, file: Path, needed: Sequence[str], but: tuple[str, ...] | None = None
+) -> pa.Table:
+    """Return the columns `needed` of a parquet file.
+
+    Args:
+        uri: The dataset, for errors.
+        file: Where they are.
+        needed: Their names.
+        but: When given, all other columns come too, but for those whose names start so.
+
+    Raises:
+        DataError: if the file is missing or damaged, or lacks a column.
+    """
+    try:
+        # ParquetFile, since read_table would take "chunk-000" in the path for a partition column.
+        with pq.ParquetFile(file) as table:
+            there = table.schema_arrow.names
+            if lacking := [name for name in needed if name not in there]:
+                raise DataError(f"{uri}: {file} has no column {', '.join(lacking)}; {AGAIN}")
+            names = needed if but is None else [name for name in there if not name.startswith(but)]
+            return table.read(columns=list(names))
+    except (OSError, pa.ArrowException) as error:
+        text = " ".join(str(error).split())
+        raise DataError(f"{uri}: {file} cannot be read: {text}; {AGAIN}") from error
 
 
 def matrix(rows: pa.Table, column: str) -> np.ndarray:
