@@ -105,6 +105,24 @@ def _rounds(short: bool) -> Any:
     return rounds.measure(3, 5, 3) if short else rounds.measure(12, 100, 50)
 
 
+def overhead_of_ray(short: bool) -> Measure:
+    """What a run of 10 rounds takes beside training on Flower's engine Ray, over ours."""
+    import engines
+
+    size = (2, 2, 3) if short else (10, 10, 50)
+    engines.measure("local", *size)  # recordings and caches are there for both
+    ours, theirs = engines.measure("local", *size), engines.measure("ray", *size)
+    if ours.hashes != theirs.hashes:
+        raise SystemExit("the two engines' parameters differ")
+    return Measure(
+        value=theirs.overhead / ours.overhead,
+        ours=ours.overhead,
+        theirs=theirs.overhead,
+        samples=1,
+        facts={"wall": ours.wall, "wall_on_ray": theirs.wall, "training": ours.training},
+    )
+
+
 def many_clients(short: bool) -> Measure:
     """Seconds a client in a round of 1,000 over those in one of 10; one local step each."""
     import rounds
@@ -193,6 +211,7 @@ MEASURES: tuple[Callable[[bool], Measure], ...] = (
     train_step_vs_lerobot_real,
     data_wait_share,
     round_over_training,
+    overhead_of_ray,
     many_clients,
     bytes_up_mb_real_int8,
     server_peak_fedavg,

@@ -8,6 +8,7 @@ from zk0_core.preset import preset_names, preset_settings
 from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
 from zk0_core.runfile import plan_from_json, plan_to_json, plan_to_toml, settings_from_toml
+from zk0_core.settings import Settings, merged
 from zk0_core.sim.spec import SimSpec
 
 
@@ -67,6 +68,25 @@ def test_the_preset_of_several_tasks_tries_each(registry: Registry) -> None:
         assert [SimSpec.parse(dataset).task for dataset in datasets] == tasks
 
 
+def test_epochs_are_steps_of_a_client_by_its_frames(resolve) -> None:
+    """8 frames a step: 2 passes over 50 frames are 12.5 steps, and half a one over 7 is 0.4."""
+    plan = resolve(("rounds = 3", "rounds = 3\nlocal_epochs = 2"))
+    assert plan.steps_of(50) == 13
+    half = resolve(("rounds = 3", "rounds = 3\nlocal_epochs = 0.5"))
+    assert half.steps_of(7) == 1
+    assert resolve().steps_of(50) == 100
+
+
+def test_the_upper_layer_says_whether_steps_or_epochs(registry: Registry) -> None:
+    preset = preset_settings()
+    assert preset.values["local_steps"] == 10
+    epochs = merged(preset, Settings(origin="file", values={"local_epochs": 1.0}))
+    assert resolve_plan(epochs, registry).local_epochs == 1.0
+    steps = merged(epochs, Settings(origin="flags", values={"local_steps": 5}))
+    plan = resolve_plan(steps, registry)
+    assert (plan.local_steps, plan.local_epochs) == (5, None)
+
+
 def test_json_is_lossless(resolve) -> None:
     plan = resolve()
     assert plan_from_json(plan_to_json(plan)) == plan
@@ -82,6 +102,16 @@ def test_json_is_lossless(resolve) -> None:
             "rounds must be a whole number ≥ 1, got 1.5; did you mean 1 or 2? (from run.toml)",
         ),
         ("rounds = 3", "local_steps = 0", "local_steps must be ≥ 1, got 0 (from run.toml)"),
+        (
+            "rounds = 3",
+            "local_steps = 5\nlocal_epochs = 2",
+            "local_steps and local_epochs exclude each other; keep one (from run.toml)",
+        ),
+        (
+            "rounds = 3",
+            "local_epochs = 0",
+            "local_epochs must be above 0 and at most 10000, got 0.0 (from run.toml)",
+        ),
         ("lr = 1e-3", "lr = 0", "lr must be > 0, got 0.0 (from run.toml)"),
         ("lr = 1e-3", "lr = 1e-8", "eta_min must be ≤ lr, got 5e-07 with lr 1e-08"),
         (

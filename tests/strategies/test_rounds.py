@@ -99,6 +99,13 @@ def test_order_of_arrival_does_not_change_a_bit(federate, problems, name) -> Non
     assert ends[0] == ends[1]
 
 
+def test_epochs_are_steps_by_a_clients_frames(federate, quadratic) -> None:
+    """Each says that it has 15 frames: in batches of 4, two passes are 7.5 steps."""
+    problems = {name: quadratic([1.0], [1.0]) for name in ("ann", "bob")}
+    clients = federate(problems, "fedavg", local_epochs=2.0, batch_size=4)
+    assert [client.steps for client in clients.round().clients] == [8, 8]
+
+
 def test_a_round_with_fewer_updates_than_needed_does_not_count(federate, problems) -> None:
     def spoil(round, report, update):
         return report, {name: np.full_like(value, np.inf) for name, value in update.items()}

@@ -40,6 +40,10 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
         flag = f"--{option.name.replace('_', '-')}"
         facts = [] if option.default == "none" else [f"default: {option.default}"]
         facts += [option.range] if option.range else []
+        if option.type == "true or false":
+            off = f"--no-{flag.removeprefix('--')}"
+            command = click.option(f"{flag}/{off}", default=None, help=option.help)(command)
+            continue
         metavar = option.type.removesuffix(" or none").upper()
         text = f"{option.help}  [{'; '.join(facts)}]"
         command = click.option(flag, metavar=metavar, help=text)(command)
@@ -188,7 +192,11 @@ def run(
 def run_flags(parameters: dict[str, Any]) -> RunFlags:
     """Return those of a command's `parameters` that choose what is run."""
     values = {name: parameters.pop(name) for name in _VALUES}
-    given = {name: text for name, text in values.items() if text is not None}
+    given = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in values.items()
+        if value is not None
+    }
     return RunFlags(values=given, **parameters)
 
 

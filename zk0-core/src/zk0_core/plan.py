@@ -1,5 +1,6 @@
 """The resolved plan of a run: everything that decides its result, with effective values."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,7 @@ class RunPlan:
 
     rounds: int
     local_steps: int
+    """In a round, where `local_epochs` does not say otherwise."""
     batch_size: int
     lr: float
     seed: int
@@ -59,6 +61,8 @@ class RunPlan:
     reporters: tuple[PluginChoice, ...]
     codec: PluginChoice
     loaders: tuple[PluginChoice, ...] = ()
+    local_epochs: float | None = None
+    """Passes of a client over its own frames in a round; None to take `local_steps` steps."""
     optimizer_state: str = "keep"
     normalization: str = "pooled"
     """Whose statistics a client normalises with: "pooled" of all clients, or "per-client"."""
@@ -77,6 +81,8 @@ class RunPlan:
     threads: int = 1
     """Threads per client; changes bits of results."""
     device: str = "cpu"
+    amp: bool = False
+    """Whether clients compute the loss in bfloat16 where that is safe."""
     name_datasets: bool = False
     """Whether a model card may name clients and their datasets."""
     cache_gb: float | None = None
@@ -84,3 +90,9 @@ class RunPlan:
     dataset gets changes last bits of results."""
     uplink_mbps: float | None = None
     """Upload speed of a client in Mbit/s, to tell times by; None when it is not known."""
+
+    def steps_of(self, frames: int) -> int:
+        """Return how many local steps a client with so many frames takes in a round."""
+        if self.local_epochs is None:
+            return self.local_steps
+        return math.ceil(self.local_epochs * frames / self.batch_size)

@@ -16,7 +16,7 @@ from zk0_core.options import did_you_mean, options_to_dict, structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
 from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyOptions, StrategyPlugin
 from zk0_core.registry import Registry
-from zk0_core.settings import Choice, RunValues, Settings, merged
+from zk0_core.settings import INSTEAD_OF, Choice, RunValues, Settings, merged
 
 DEFAULTS = Settings(
     origin="defaults",
@@ -36,6 +36,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     settings = merged(DEFAULTS, settings)
     assert settings.strategy and settings.codec  # by the defaults
     check_disabled(settings.disabled, registry)
+    _check_exclusive(settings)
     values = structure_options(RunValues, settings.values, path="", origins=settings.origins)
     if settings.policy is None:
         raise UsageError(
@@ -60,6 +61,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     return RunPlan(
         rounds=values.rounds,
         local_steps=values.local_steps,
+        local_epochs=values.local_epochs,
         batch_size=batch_size,
         lr=lr,
         seed=values.seed,
@@ -86,10 +88,20 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         workers=values.workers,
         threads=values.threads,
         device=values.device,
+        amp=values.amp,
         name_datasets=values.name_datasets,
         cache_gb=values.cache_gb,
         uplink_mbps=values.uplink_mbps,
     )
+
+
+def _check_exclusive(settings: Settings) -> None:
+    for name, other in INSTEAD_OF.items():
+        if settings.values.get(name) is not None and settings.values.get(other) is not None:
+            origins = dict.fromkeys(settings.origins.get(value, "") for value in (name, other))
+            raise UsageError(
+                f"{name} and {other} exclude each other; keep one (from {' and '.join(origins)})"
+            )
 
 
 def choose(registry: Registry, kind: str, choice: Choice, path: str = "") -> PluginChoice:

@@ -57,6 +57,14 @@ class RunValues:
         validator=ge(1),
         metadata={"help": "Optimizer steps of each client in a round."},
     )
+    local_epochs: float | None = attrs.field(
+        default=None,
+        validator=above_up_to(0, 10_000),
+        metadata={
+            "help": "Passes of each client over its own data in a round, instead of local_steps: "
+            "who has more data takes more steps."
+        },
+    )
     batch_size: int | None = attrs.field(
         default=None, validator=ge(1), metadata={"help": "Frames in a step; none: the policy's."}
     )
@@ -159,6 +167,13 @@ class RunValues:
             "their owners."
         },
     )
+    amp: bool = attrs.field(
+        default=False,
+        metadata={
+            "help": "Compute the loss in bfloat16 where that is safe (autocast): faster on GPUs, "
+            "slower on most CPUs. Weights stay float32."
+        },
+    )
     cache_gb: float | None = attrs.field(
         default=None,
         validator=ge(0),
@@ -175,6 +190,10 @@ class RunValues:
             "--dry-run, also counts the bytes of a round, which loads the policy."
         },
     )
+
+
+INSTEAD_OF = {"local_steps": "local_epochs", "local_epochs": "local_steps"}
+"""Of each of these values that is given, the one that must not be."""
 
 
 @attrs.frozen(kw_only=True)
@@ -203,14 +222,17 @@ def merged(below: Settings, above: Settings) -> Settings:
     """Return `below`, overruled by what `above` says.
 
     Lists are replaced whole. A plugin that both layers choose keeps the options that the lower one
-    gave it. A new strategy takes none of the mu schedulers that were chosen for another one.
+    gave it. A new strategy takes none of the mu schedulers that were chosen for another one. Of two
+    values that exclude each other the upper layer's stays.
     """
+    overruled = {INSTEAD_OF[name] for name in above.values if name in INSTEAD_OF} - {*above.values}
+    lower = {name: value for name, value in below.values.items() if name not in overruled}
     mu_schedulers = _chosen_list(below.mu_schedulers, above.mu_schedulers)
     if above.mu_schedulers is None and _other(below.strategy, above.strategy):
         mu_schedulers = None
     return Settings(
         origin=above.origin,
-        values={**below.values, **above.values},
+        values={**lower, **above.values},
         origins={**below.origins, **above.origins},
         policy=_chosen(below.policy, above.policy),
         strategy=_chosen(below.strategy, above.strategy),

@@ -55,6 +55,7 @@ def train_locally(
         on_step: Called after each step, with how many are done and how many there are.
     """
     params = list(policy.trainable().values())
+    device = torch.device(order.recipe.device).type
     losses, terms, norms = [], [], []
     lr = mu = seconds_data = 0.0
     started = time.perf_counter()
@@ -69,7 +70,8 @@ def train_locally(
         batch = source.batch(next(batches))
         seconds_data += time.perf_counter() - fetching
 
-        loss = policy.loss(batch, noise)
+        with torch.autocast(device, torch.bfloat16, enabled=order.recipe.amp):
+            loss = policy.loss(batch, noise)
         loss.backward()
         term = objective.gradient(mu) if objective else None
         grad_norm = torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)

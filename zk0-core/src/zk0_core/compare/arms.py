@@ -70,6 +70,11 @@ def arms_of(
             )
     if len(plan.clients) < 2:
         raise UsageError("a comparison needs two clients at least; add another --client")
+    if plan.local_epochs is not None:
+        raise UsageError(
+            f"local_epochs is {plan.local_epochs:g}, but a comparison counts steps; give "
+            "--local-steps instead"
+        )
     if plan.fraction != 1:
         raise UsageError(
             f"fraction is {plan.fraction}, but a comparison at equal samples needs every client "

@@ -154,6 +154,7 @@ def recipe_of(plan: RunPlan) -> Recipe:
         optimizer_state=plan.optimizer_state,
         threads=plan.threads,
         device=plan.device,
+        amp=plan.amp,
         normalization=plan.normalization,
         cache_bytes=cache_share(plan),
     )

@@ -109,7 +109,12 @@ def _training(run: Run, figures: Figures) -> Iterator[str]:
         if chain := plan.get(key):
             yield f"| {title} | {', then '.join(map(_plugin, chain))} |"
     yield f"| base learning rate | {plan['lr']:g} |"
-    yield f"| local steps a round | {plan['local_steps']}, batches of {plan['batch_size']} |"
+    length = (
+        ("epochs", plan["local_epochs"])
+        if plan.get("local_epochs")
+        else ("steps", plan["local_steps"])
+    )
+    yield f"| local {length[0]} a round | {length[1]:g}, batches of {plan['batch_size']} |"
     yield f"| seed | {plan['seed']} |"
     frames = [row.examples for row in figures.clients if row.examples is not None]
     if frames:

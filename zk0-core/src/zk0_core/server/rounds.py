@@ -51,10 +51,13 @@ class Federation:
     keep: Path | None = None
     """Where a round's updates stay for a strategy that sees all at once; None when it streams."""
 
+    def frames(self, client: str) -> int:
+        """Return how many frames `client` said that it trains on."""
+        return next(report.frames for report in self.roster.reports if report.client == client)
+
     def asked(self, order: RoundOrder, params: Tensors) -> Asked:
         """Return what the answer to `order` must fit, `params` being those that are exchanged."""
-        frames = {report.client: report.frames for report in self.roster.reports}
-        return Asked(order, params, self.codec, frames[order.client])
+        return Asked(order, params, self.codec, self.frames(order.client))
 
 
 def run_round(
@@ -92,6 +95,7 @@ def run_round(
             refused.append(Refusal(reply.client, str(problem), failed))
         del reply  # or it would stay in memory beside the next one
 
+    steps = max(order.local_steps for order in orders.values())
     counted = len(accepted) >= plan.min_updates
     if counted:
         params = fitting(strategy.finish(), shared, plan.strategy) | personal
@@ -102,8 +106,8 @@ def run_round(
         refused=tuple(refused),
         quarantined=quarantine,
         counted=counted,
-        lr=common.at(plan.local_steps - 1, plan.local_steps),
-        mu=federation.schedules.mu(round, history).at(plan.local_steps - 1, plan.local_steps),
+        lr=common.at(steps - 1, steps),
+        mu=federation.schedules.mu(round, history).at(steps - 1, steps),
         bytes_up=sum(client.bytes_up for client in accepted),
         bytes_down=sum(bytes_in(content) for content in contents.values()),
         seconds=time.perf_counter() - started,
@@ -121,6 +125,7 @@ def make_order(
         federation.template,
         round=round,
         client=client,
+        local_steps=federation.plan.steps_of(federation.frames(client)),
         lr=lr,
         mu=federation.schedules.mu(round, history, client),
         boost=lr.start / common.start if common.start else 1.0,
