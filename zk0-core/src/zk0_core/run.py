@@ -68,7 +68,7 @@ def _carry_out(
 
     quiet_flower()
     from zk0_core.engines.local import run_local
-    from zk0_core.engines.workers import Workers, default_count
+    from zk0_core.engines.workers import Workers, default_count, stopping_when_lost
     from zk0_core.logs import log_server
     from zk0_core.server.server import Server
 
@@ -80,7 +80,7 @@ def _carry_out(
     shutil.rmtree(folder / "spool", ignore_errors=True)
     workers = Workers(count, plan.threads, logs=folder / "logs")
     try:
-        with stopping_when_full(folder):
+        with stopping_when_full(folder), stopping_when_lost(folder):
             server = Server(plan, output, workers, checkpoint)
             if plan.engine == "ray":
                 from zk0_core.engines.ray import run_ray

@@ -5,6 +5,7 @@ Each client sticks to one worker, so that its policy, data and caches stay loade
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,12 @@ class LocalGrid(OneRunGrid):
                 continue
             del self._sent[message_id]
             problem = future.exception()
-            if is_full(problem):
-                # It is our disk too: the round would end otherwise than with room.
-                assert problem is not None
-                raise problem
             if problem is None:
                 replies.append(future.result())
                 continue
+            if is_full(problem) or isinstance(problem, BrokenProcessPool):
+                # Our disk and memory too: the round would end otherwise than with room.
+                raise problem
             logger.opt(exception=problem).error("client app failed")
             reason = f"{type(problem).__name__}: {problem}"
             replies.append(Message(Error(CLIENT_FAILED, reason), reply_to=message))

@@ -3,12 +3,15 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from zk0_core.engines.orphans import end_with_parent
+from zk0_core.errors import Zk0Error
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,6 +55,19 @@ class Workers:
         """End the workers; work that has not started is dropped."""
         for pool in self._pools:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def stopping_when_lost(run: Path) -> Iterator[None]:
+    """Turn the death of a worker into a Zk0Error that names the run."""
+    try:
+        yield
+    except BrokenProcessPool as problem:
+        raise Zk0Error(
+            "a worker process has died, most often since memory ran out; all rounds up to the last "
+            f"checkpoint are intact; free some memory, then zk0 resume {run}, or start a run with "
+            "fewer workers"
+        ) from problem
 
 
 def default_count() -> int:
