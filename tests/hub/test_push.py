@@ -140,6 +140,36 @@ def test_with_consent_the_card_names_datasets(zk0: Zk0, server: Hub, write_run: 
     assert "were not asked" not in card
 
 
+def test_datasets_of_the_hub_are_named_once_and_without_revision(
+    zk0: Zk0, server: Hub, write_run: WriteRun
+) -> None:
+    addresses = "hf:ann/kitchen@v2?partition=0/2 + hf:ann/desk", "hf:ann/kitchen?partition=1/2"
+    clients = tuple(ClientPlan(str(number), each) for number, each in enumerate(addresses))
+    folder = write_run(planned=plan(clients=clients, name_datasets=True))
+    write_model(folder, "final")
+    assert zk0("push", str(folder), "ann/lift").status == 0
+    card = server.repositories["ann/lift"].files["README.md"].decode()
+    assert 'datasets: ["ann/kitchen", "ann/desk"]' in card.splitlines()
+
+
+def test_recordings_that_are_joined_to_simulated_ones_are_not_named(
+    zk0: Zk0, server: Hub, write_run: WriteRun
+) -> None:
+    joined = "sim:lift?split=eval + local:/home/ann/desk?eval_episodes=5"
+    figures = ({"name": "sim:lift?split=eval", "policy_loss": 0.5}, {"name": joined})
+    rounds = [
+        attrs.evolve(record, datasets=[{**each, "policy_loss": 0.5} for each in figures])
+        for record in history().rounds
+    ]
+    folder = write_run(History(tuple(rounds)), plan(clients=OWN))
+    write_model(folder, "final")
+    assert zk0("push", str(folder), "ann/lift").status == 0
+    card = server.repositories["ann/lift"].files["README.md"].decode()
+    assert "| `sim:lift?split=eval` | policy loss |" in card
+    assert "| recordings that are not named | policy loss |" in card
+    assert "desk" not in card
+
+
 def test_a_round_is_published_with_the_card_of_that_round(zk0: Zk0, server: Hub, run: Path) -> None:
     shown = zk0("push", str(run), "ann/lift", "--round", "1", "--tag", "--public", "--json")
     assert json.loads(shown.out) == {

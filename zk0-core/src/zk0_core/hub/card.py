@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from zk0_core.addresses import Address, split_joined
 from zk0_core.report import rates
 from zk0_core.report.figures import Figures, figures_of
 from zk0_core.report.formats import number, percent, percents
 from zk0_core.report.reading import Run
 
 UNNAMED = "recordings that are not named"
-SIMULATED = "sim:"
+SIMULATED, HUB = "sim", "hf"
+"""Schemes of datasets that are nobody's, and of those that the Hub has."""
 USE = """```python
 from lerobot.configs.policies import PreTrainedConfig
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
@@ -62,7 +64,8 @@ def _front(run: Run) -> Iterator[str]:
     base = run.plan["policy"].get("options", {}).get("path", "")
     if _is_hub_name(base):
         yield f"base_model: {json.dumps(base.partition('@')[0])}"
-    if names := [uri[3:].partition("?")[0] for uri in _named(run) if uri.startswith("hf:")]:
+    places = [address.place for address in _named(run) if address.scheme == HUB]
+    if names := list(dict.fromkeys(place.partition("@")[0] for place in places)):
         yield f"datasets: {json.dumps(names)}"
     yield "---"
     yield ""
@@ -172,17 +175,18 @@ def _use(repository: str, facts: Mapping[str, Any], has_vlm: bool) -> Iterator[s
     yield from USE.splitlines()
 
 
-def _named(run: Run) -> list[str]:
+def _named(run: Run) -> list[Address]:
     """Return the addresses of clients' datasets that may be named."""
-    uris = [part for client in run.plan["clients"] for part in client["dataset"].split(" + ")]
-    return uris if run.plan.get("name_datasets") else []
+    if not run.plan.get("name_datasets"):
+        return []
+    parts = [part for each in run.plan["clients"] for part in split_joined(each["dataset"])]
+    return [Address.parse(part) for part in parts]
 
 
 def _shown(run: Run, uri: str) -> str:
     """Return what an evaluation dataset is called in the card."""
-    if run.plan.get("name_datasets") or uri.startswith(SIMULATED):
-        return f"`{uri}`"
-    return UNNAMED
+    nobodys = all(Address.parse(part).scheme == SIMULATED for part in split_joined(uri))
+    return f"`{uri}`" if nobodys or run.plan.get("name_datasets") else UNNAMED
 
 
 def _rate(rate: rates.Rate | None) -> str:
