@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from zk0_cli import checks
+from zk0_cli.checks_node import check_datasets, check_servers
+from zk0_core.federation.certificates import ensure_authority, ensure_node_key
+from zk0_core.federation.folder import NodeFolder
+from zk0_core.federation.processes import free_port
+from zk0_core.federation.records import NodeSettings, write
+from zk0_core.files import write_bytes
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -77,3 +83,32 @@ def test_a_front_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.ok, result.found) == (True, "built-in; or sudo apt-get install nginx-light")
     monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
     assert checks.check_front().found == "/usr/sbin/nginx, for zk0 server start --front nginx"
+
+
+def test_datasets_are_looked_at_where_they_are_named(tmp_path: Path) -> None:
+    good, gone = "sim:lift?region=left&episodes=2", f"local:{tmp_path}/gone"
+    fit, unfit = check_datasets([good, gone])
+    assert (fit.name, fit.ok) == (good, True)
+    assert fit.found.startswith("2 episodes, ")
+    assert (unfit.name, unfit.ok, unfit.found) == (gone, False, f"no folder {tmp_path}/gone")
+    assert unfit.fix
+
+
+def test_a_server_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two federations that this machine has nodes of; a server alone is nothing to check."""
+    monkeypatch.setenv("ZK0_HOME", str(tmp_path))
+    assert check_servers() == []
+    for name in ("desk", "lab"):
+        folder = NodeFolder.of(name)
+        ensure_node_key(folder.key)
+        write(folder.settings, NodeSettings(server=f"127.0.0.1:{free_port()}", name="left"))
+    write_bytes(NodeFolder.of("lab").ca, ensure_authority(tmp_path / "authority").read_bytes())
+    untrusting, unreached = check_servers()
+    assert untrusting.name == "server, desk"
+    assert untrusting.found == f"{NodeFolder.of('desk').ca} is not there"
+    assert untrusting.fix.startswith("enroll first: zk0 client enroll ")
+    assert (unreached.name, unreached.ok) == ("server, lab", False)
+    assert unreached.found.startswith("nobody listens at 127.0.0.1:")
+    assert unreached.fix == (
+        "check the address and the port, and that the server runs: zk0 server status"
+    )

@@ -23,6 +23,7 @@ from zk0_core.federation.certificates import (
 )
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.handshake import (
+    Connected,
     NotYet,
     ServerAddress,
     check_server,
@@ -227,7 +228,7 @@ def test_a_key_with_another_name(answering: Answering, node: NodeFolder) -> None
 
 
 def test_two_nodes_with_one_key(answering: Answering, node: NodeFolder) -> None:
-    said = refusal(answering(online=True), node, NotYet)
+    said = refusal(answering(online=True), node, Connected)
     assert said.startswith("a node with this key is connected already: every node needs a key of")
     assert said.endswith("wait, or start with --retry")
 

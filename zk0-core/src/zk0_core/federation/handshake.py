@@ -35,6 +35,10 @@ class NotYet(Zk0Error):
     """Something that may come right by itself: trying again is no waste."""
 
 
+class Connected(NotYet):
+    """A node with this key is there already."""
+
+
 @attrs.frozen
 class ServerAddress:
     """Where a server is reached."""
@@ -139,7 +143,7 @@ def check_server(
             f"{answer['name']}"
         )
     if answer["online"]:
-        raise NotYet(
+        raise Connected(
             "a node with this key is connected already: every node needs a key of its own, so "
             "enroll each in its own folder (ZK0_HOME); if this node was killed just now, the "
             "server forgets it within a minute: wait, or start with --retry"
