@@ -21,7 +21,14 @@ from zk0_core.server.quarantine import outside, quarantined
 from zk0_core.tensors import Tensors, fingerprint
 from zk0_core.transforms import NormClip, server_transforms
 from zk0_core.wire.npy import read_array
-from zk0_core.wire.orders import RoundReport, from_record, pack, tensors_from, to_record
+from zk0_core.wire.orders import (
+    MOST_SHOWN,
+    RoundReport,
+    from_record,
+    pack,
+    tensors_from,
+    to_record,
+)
 
 TARGETS = 1 + 0.1 * np.random.default_rng(1).standard_normal((4, 4))
 CLIENTS = ("evil", "left", "mid", "right")
@@ -169,6 +176,19 @@ def test_what_cannot_be_used_is_refused_and_leaves_no_trace(run, without, attack
     assert clients.history.rounds[3].quarantined == ("evil",)
     # Three rounds in which it is refused and seven without it are ten without, to the bit.
     assert fingerprint(clients.params) == without()[1]
+
+
+def test_a_reason_is_one_short_line_whatever_was_sent(run) -> None:
+    """A name that would be kept in every round's record, and be a line of the log by itself."""
+    name = "w\n2026-01-01 00:00:00 INFO    server: all is well " + "w" * 10_000
+
+    def forge(content: RecordDict) -> RecordDict:
+        content["update"][name] = Array(np.zeros(1, np.complex64))
+        return content
+
+    reason = run("fedavg", forge).history.rounds[0].refused[0].reason
+    assert reason.startswith("w 2026-01-01 00:00:00 INFO server: all is well www")
+    assert len(reason) <= MOST_SHOWN
 
 
 def test_a_replayed_update_is_refused_by_its_round(run, without) -> None:

@@ -27,7 +27,7 @@ from zk0_core.server.sampling import sample_clients
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors, norm
 from zk0_core.transforms import server_transforms, transformed
-from zk0_core.wire.orders import TRAIN, RoundOrder, bytes_in, pack, pack_each, to_record
+from zk0_core.wire.orders import MOST_SHOWN, TRAIN, RoundOrder, bytes_in, pack, pack_each, to_record
 
 MAX_LOST_ROUNDS = 3
 """A run stops after so many rounds in a row that did not count."""
@@ -90,9 +90,10 @@ def run_round(
             sent = bytes_in(contents[reply.client])
             accepted.append(fold_in(federation, reply, asked, comparison, sent))
         except WireError as problem:
-            logger.warning("round {}: {} refused: {}", round, reply.client, problem)
-            failed = isinstance(problem, ClientFailed)
-            refused.append(Refusal(reply.client, str(problem), failed))
+            # It may quote what was sent, which may be long, or lines of a log.
+            reason = " ".join(str(problem)[:MOST_SHOWN].split())
+            logger.warning("round {}: {} refused: {}", round, reply.client, reason)
+            refused.append(Refusal(reply.client, reason, isinstance(problem, ClientFailed)))
         del reply  # or it would stay in memory beside the next one
 
     steps = max(order.local_steps for order in orders.values())
