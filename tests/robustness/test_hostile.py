@@ -290,6 +290,15 @@ def test_nobody_left_to_ask_ends_the_run() -> None:
     )
 
 
+def test_nobody_there_ends_the_run_too() -> None:
+    with pytest.raises(RoundError) as ended:
+        outside([], ())
+    assert str(ended.value) == (
+        "no client is left to be asked: who was there has left, and who came since cannot take "
+        "part; see logs/server.log"
+    )
+
+
 def test_a_sketch_is_exact_for_as_many_values_as_it_has_sums() -> None:
     """(3, 4) and (4, 3), weight 1 and 2, and (−1, 0): cosines by hand.
 

@@ -32,6 +32,11 @@ def outside(clients: Sequence[str], quarantine: Sequence[str]) -> list[str]:
     Raises:
         RoundError: if nobody is left to be asked.
     """
+    if not clients:
+        raise RoundError(
+            "no client is left to be asked: who was there has left, and who came since cannot take "
+            "part; see logs/server.log"
+        )
     left = [client for client in clients if client not in quarantine]
     if not left:
         raise RoundError(
