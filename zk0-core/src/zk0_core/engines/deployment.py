@@ -112,9 +112,11 @@ def _open(folder: Path, plan: RunPlan) -> "tuple[RunFolder, Checkpoint | None]":
 
 def _last_model(earlier: Path, folder: Path) -> "Tensors | None":
     """Return the parameters that the run in `earlier` ended with; its statistics hold as well."""
+    from zk0_core.files import whole_folder
     from zk0_core.server.checkpoint import Checkpoints
 
     if (earlier / "start").is_dir() and not (folder / "start").exists():
-        shutil.copytree(earlier / "start", folder / "start")
+        with whole_folder(folder / "start") as part:
+            shutil.copytree(earlier / "start", part, dirs_exist_ok=True)
     last = Checkpoints(earlier / "checkpoints").last()
     return last.params if last else None
