@@ -28,6 +28,7 @@ from zk0_core.plan import RunPlan
 from zk0_core.run import resume
 from zk0_core.runfile import plan_to_json
 from zk0_core.server.checkpoint import Checkpoint, Checkpoints
+from zk0_core.server.output import RunFolder
 from zk0_core.tensor_files import DamagedFile, read_tensors, write_tensors
 from zk0_core.tensors import Tensors, fingerprint
 
@@ -152,7 +153,16 @@ def test_what_a_round_writes(tmp_path: Path) -> None:
     """6 values are 24 bytes: 4 times for the server and for each of 2 clients, a model of 5."""
     (tmp_path / "config").write_text("12345")
     assert round_bytes(PARAMS, 2, tmp_path) == 24 * 12 + 5 + SPARE
-    assert round_bytes(PARAMS, 0, tmp_path / "missing") == 24 * 4 + SPARE
+    assert round_bytes(PARAMS, 0, None) == 24 * 4 + SPARE
+
+
+def test_the_last_model_may_be_of_a_round_long_ago(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.last_model() is None
+    for round in (5, 10):
+        folder.model(round).mkdir(parents=True)
+    folder.model(None).mkdir()
+    assert folder.last_model() == tmp_path / "models/round_10"
 
 
 # What was written is what is read, or it is not read at all.

@@ -40,7 +40,7 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(existing(path)).free
 
 
-def round_bytes(params: "Tensors", clients: int, model: Path) -> int:
+def round_bytes(params: "Tensors", clients: int, model: Path | None) -> int:
     """Return about how many bytes a round writes.
 
     Of the size of the parameters that is: for the server a checkpoint, with a strategy's state of
@@ -50,10 +50,11 @@ def round_bytes(params: "Tensors", clients: int, model: Path) -> int:
     Args:
         params: The parameters that are exchanged.
         clients: How many clients are asked.
-        model: Folder of the last model that was saved; it may be missing.
+        model: Folder of the last model that was saved; None where there is none.
     """
     size = sum(array.nbytes for array in params.values())
-    saved = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+    files = [path for path in model.rglob("*") if path.is_file()] if model else []
+    saved = sum(path.stat().st_size for path in files)
     return size * (4 + 4 * clients) + saved + SPARE
 
 

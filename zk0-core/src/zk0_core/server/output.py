@@ -78,6 +78,11 @@ class RunFolder:
         """Return the folder of the model after `round`; of the final one for None."""
         return self.path / "models" / ("final" if round is None else f"round_{round}")
 
+    def last_model(self) -> Path | None:
+        """Return the folder of the last model that was saved after a round; None before one."""
+        saved = [path for path in (self.path / "models").glob("round_*") if path.is_dir()]
+        return max(saved, key=lambda path: int(path.name.removeprefix("round_")), default=None)
+
     @property
     def checkpoints(self) -> Checkpoints:
         """Where the run can be taken up again."""

@@ -221,8 +221,8 @@ class Server:
             reporter.round(record, self.history)
 
     def _require_room(self, what: str, params: Tensors, clients: int) -> None:
-        last = self._folder.model(len(self.history.rounds) - 1)
-        require_room(self._folder.path, round_bytes(params, clients, last), what)
+        needed = round_bytes(params, clients, self._folder.last_model())
+        require_room(self._folder.path, needed, what)
 
     def _ref(self, model: ModelRef, params: Tensors) -> ModelRef:
         """Return the model with `params`, written where the workers find them."""
