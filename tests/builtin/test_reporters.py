@@ -200,3 +200,14 @@ def test_flags_choose_them(zk0: Zk0) -> None:
     chosen = [word for name in names for word in ("--reporter", name)]
     shown = zk0("run", *chosen, "--lr", "0.001", "--batch-size", "8", "--dry-run", "--json")
     assert [entry["name"] for entry in json.loads(shown.out)["reporters"]] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [({}, "rounds of 4 steps, "), ({"local_epochs": 0.5}, "rounds of 0.5 epochs, ")],
+)
+def test_the_console_says_how_long_clients_train(
+    length: dict[str, float], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built("console").start(examples.plan(**length), tmp_path)
+    assert said in capsys.readouterr().err

@@ -20,7 +20,7 @@ class ConsoleReporter:
         self.begin(plan.rounds)
         chain = " + ".join(choice.name for choice in plan.schedulers) or "constant"
         self._say(
-            f"{len(plan.clients)} clients, {plan.rounds} rounds of {plan.local_steps} steps, "
+            f"{len(plan.clients)} clients, {plan.rounds} rounds of {_local_training(plan)}, "
             f"{plan.strategy.name}, {chain}, {plan.policy.name}, seed {plan.seed}"
         )
 
@@ -64,6 +64,12 @@ class ConsoleReporter:
 
     def _say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
+
+
+def _local_training(plan: "RunPlan") -> str:
+    if plan.local_epochs is None:
+        return f"{plan.local_steps} steps"
+    return f"{plan.local_epochs:g} epochs"
 
 
 def _interval(record: "RoundRecord") -> str:
