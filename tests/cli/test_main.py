@@ -62,7 +62,25 @@ def test_no_command_is_wrong_and_shows_help(zk0) -> None:
             "run a.toml b.toml",
             "Error: Got unexpected extra argument (b.toml); see zk0 run --help\n",
         ),
-        ("plugins show strategi fedprox", "Error: Invalid value for '{strategy|scheduler|"),
+        (
+            "plugins show strategi fedprox",
+            "Error: unknown kind 'strategi'; choose from strategy, scheduler, mu-scheduler, "
+            "loader, evaluator, policy, reporter, codec; did you mean 'strategy'?\n",
+        ),
+        (
+            "plugins show fedprox",
+            "Error: 'fedprox' is a plugin's name and no kind; write zk0 plugins show strategy "
+            "fedprox\n",
+        ),
+        (
+            "plugins show constant",
+            "Error: 'constant' is a plugin's name and no kind; write zk0 plugins show scheduler "
+            "constant or zk0 plugins show mu-scheduler constant\n",
+        ),
+        (
+            "plugins show codec",
+            "Error: which codec? write zk0 plugins show codec NAME; choose from ",
+        ),
     ],
 )
 def test_wrong_lines_are_told_on_one_line(zk0, line: str, error: str) -> None:

@@ -76,6 +76,10 @@ def test_what_is_refused(install, zk0) -> None:
     assert refused.error.endswith("; did you mean 'fedprox'?\n")
     refused = zk0("plugins", "test", "fedprox", "--codec.size", "3")
     assert refused.error == "Error: --codec.size: 'fedprox' brings no codec\n"
+    refused = zk0("plugins", "test", "fedprox", "--strategy.muu", "3")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.error.startswith("Error: strategy.muu is unknown; the choices are personal, ")
+    assert refused.error.endswith("; did you mean 'strategy.mu'? (from --strategy.muu)\n")
     install("acme-zk0", "import nothing_like_it")
     assert zk0("plugins", "test", "acme-zk0").error == (
         "Error: plugin 'acme-zk0' of acme-zk0 1.0 is broken: ModuleNotFoundError: No module named "

@@ -8,7 +8,8 @@ import click
 
 from zk0_cli.lazy import LazyGroup
 from zk0_cli.table import echo_json, echo_table
-from zk0_core.options import describe
+from zk0_core.errors import UsageError
+from zk0_core.options import describe, did_you_mean
 from zk0_core.registry import KINDS, Plugin, Registry
 
 COMMANDS = {
@@ -68,15 +69,21 @@ def list_plugins(kind: str | None, show_all: bool, as_json: bool) -> None:
 @click.command(
     short_help="One plugin's options.", epilog="Example: zk0 plugins show strategy fedprox"
 )
-@click.argument("kind", type=click.Choice(list(KINDS)))
-@click.argument("name")
+@click.argument("kind", metavar="KIND")
+@click.argument("name", metavar="NAME", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(kind: str, name: str, as_json: bool) -> None:
+def show(kind: str, name: str | None, as_json: bool) -> None:
     """One plugin's options, with type, default, range and meaning.
 
-    KIND and NAME are as `zk0 plugins list` shows them.
+    KIND and NAME are as zk0 plugins list shows them.
     """
-    plugin = Registry.discover().find(kind, name)
+    registry = Registry.discover()
+    if kind not in KINDS:
+        raise UsageError(_no_kind(kind, registry))
+    if name is None:
+        names = ", ".join(registry.names(kind))
+        raise UsageError(f"which {kind}? write zk0 plugins show {kind} NAME; choose from {names}")
+    plugin = registry.find(kind, name)
     assert plugin.record is not None
     options = [
         {"flag": _flag(kind, option.name), **attrs.asdict(option)}
@@ -93,6 +100,14 @@ def show(kind: str, name: str, as_json: bool) -> None:
     columns = ("flag", "type", "default", "range", "help")
     rows = [tuple(option[column] for column in columns) for option in options]
     echo_table(("flag", "type", "default", "range", "meaning"), rows)
+
+
+def _no_kind(word: str, registry: Registry) -> str:
+    """Return what to say of `word`, which stands where a kind should."""
+    ways = [f"zk0 plugins show {p.kind} {word}" for p in registry.plugins if p.name == word]
+    if ways:
+        return f"'{word}' is a plugin's name and no kind; write {' or '.join(ways)}"
+    return f"unknown kind '{word}'; choose from {', '.join(KINDS)}{did_you_mean(word, KINDS)}"
 
 
 def _flag(kind: str, option: str) -> str:

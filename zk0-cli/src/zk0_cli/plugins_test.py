@@ -11,7 +11,7 @@ import click
 from zk0_cli.plugin_flags import PluginFlag, PluginFlagsCommand
 from zk0_cli.table import echo_json
 from zk0_core.errors import PluginError, UsageError
-from zk0_core.options import did_you_mean, parse_flags
+from zk0_core.options import did_you_mean, parse_flags, structure_options
 from zk0_core.registry import KINDS, Plugin, Registry
 
 MARKS = {"passed": "ok      ", "failed": "FAILED  ", "excepted": "excepted"}
@@ -88,12 +88,13 @@ def _tested(
 
     from zk0_core.testing.runner import contracts_of, run_contract
 
+    changes = _changes(plugin, flags, dataset)
     # The rounds that checks play log their refusals, which are meant to be.
     logger.disable("zk0_core")
     if not as_json:
         click.echo(f"{plugin.kind} {plugin.name}, from {plugin.source}")
     results = []
-    for contract in contracts_of(plugin, **_changes(plugin, flags, dataset)):
+    for contract in contracts_of(plugin, **changes):
         checks = run_contract(contract, plugin)
         while True:
             # What plugins print, as reporters do, is shown when a check fails.
@@ -124,6 +125,11 @@ def _changes(plugin: Plugin, flags: Sequence[PluginFlag], dataset: str | None) -
     changes: dict[str, Any] = {}
     if texts:
         changes["options"] = parse_flags(plugin.record.options, texts)
+        # A wrong flag is told once, and not by every check.
+        origins = {flag.option: flag.flag for flag in flags}
+        structure_options(
+            plugin.record.options, changes["options"], path=plugin.kind, origins=origins
+        )
     if dataset:
         changes["address" if plugin.kind == "loader" else "dataset"] = dataset
     return changes
