@@ -1,5 +1,8 @@
 from pathlib import Path
 
+from zk0_cli.evaluate import default_dataset
+from zk0_core.registry import Registry
+
 
 def test_an_address_that_is_none(zk0) -> None:
     shown = zk0("sim", "record", "sim:lift?regoin=left&episodes=1")
@@ -35,3 +38,13 @@ def test_an_evaluator_that_is_not_there(zk0, tmp_path: Path) -> None:
     shown = zk0("eval", str(tmp_path), "--evaluator", "sim-succes")
     assert shown.status == 2
     assert "did you mean 'sim-success'? (from --evaluator)" in shown.error
+
+
+def test_evaluators_that_read_episodes_get_held_out_ones(zk0) -> None:
+    registry = Registry.discover()
+    assert default_dataset(registry, "sim-success") == "sim:lift?region=all&episodes=60"
+    held_out = "sim:lift?region=all&split=eval&episodes=8"
+    assert default_dataset(registry, "policy-loss") == held_out
+    assert default_dataset(registry, "dataset-replay") == held_out
+    shown = zk0("eval", "--help").out
+    assert held_out in shown

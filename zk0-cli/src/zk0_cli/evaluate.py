@@ -10,9 +10,15 @@ from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags
 from zk0_cli.table import echo_json, echo_table
 from zk0_core.errors import UsageError
+from zk0_core.records import EvaluatorPlugin
 from zk0_core.registry import Registry
 from zk0_core.resolve import choose
 from zk0_core.settings import Choice, EvaluationSetting, Settings
+
+STARTS = "sim:lift?region=all&episodes=60"
+"""What is scored on without --dataset, in the simulator."""
+EPISODES = "sim:lift?region=all&split=eval&episodes=8"
+"""The same for evaluators that read recorded episodes, of which all here are held out."""
 
 
 @click.command(
@@ -28,9 +34,8 @@ from zk0_core.settings import Choice, EvaluationSetting, Settings
 @click.option(
     "--dataset",
     metavar="URI",
-    default="sim:lift?region=all&episodes=60",
-    show_default=True,
-    help="What to score on.",
+    help=f"What to score on.  [default: {STARTS}, or {EPISODES} where the evaluator reads recorded "
+    "episodes]",
 )
 @click.option(
     "--output",
@@ -45,7 +50,7 @@ def evaluate(
     /,
     model: Path,
     evaluator: str,
-    dataset: str,
+    dataset: str | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -58,6 +63,7 @@ def evaluate(
     if output is not None:
         check_unused(output)
     registry = Registry.discover()
+    dataset = dataset or default_dataset(registry, evaluator)
     setting = EvaluationSetting(dataset, Choice(evaluator, origin="--evaluator"))
     settings = Settings(origin="flags", evaluations=(setting,))
     settings = with_plugin_flags(settings, ctx.obj, registry)
@@ -70,6 +76,15 @@ def evaluate(
         echo_json(figures)
         return
     echo_table(("figure", "value"), list(_rows(figures)))
+
+
+def default_dataset(registry: Registry, evaluator: str) -> str:
+    """Return what to score on; an unknown evaluator is told later."""
+    if evaluator not in registry.names("evaluator"):
+        return STARTS
+    record = registry.get("evaluator", evaluator)
+    assert isinstance(record, EvaluatorPlugin)
+    return EPISODES if record.reads_episodes else STARTS
 
 
 def _rows(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
