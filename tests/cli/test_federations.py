@@ -102,7 +102,7 @@ def served_once(home: Path) -> None:
             "federation 'arms' has no server here; zk0 server start makes one",
         ),
         (
-            "run --wait 5",
+            "run --wait 5 --dry-run",
             "--wait goes with --federation NAME; add it, or leave --wait out",
         ),
         (

@@ -20,7 +20,11 @@ from zk0_core.federation.folder import NodeFolder
 @click.argument("dataset", metavar="URI")
 @federation_option
 @click.option("--join", "invitation", metavar="STRING", help="An invitation: enrolls as well.")
-@click.option("--node", metavar="NAME", help="With --join: what this node is called.")
+@click.option(
+    "--node",
+    metavar="NAME",
+    help="With --join: what this node is called.  [default: host name]",
+)
 @click.option(
     "--rename",
     metavar="OLD=NEW",
@@ -29,15 +33,19 @@ from zk0_core.federation.folder import NodeFolder
 )
 @click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.  [default: the best]")
 @click.option("--cpu", is_flag=True, help="The same as --device cpu.")
-@click.option("--max-rounds", type=click.IntRange(1), help="Leave after so many rounds.")
+@click.option(
+    "--max-rounds", type=click.IntRange(1), metavar="N", help="Leave after so many rounds."
+)
 @click.option(
     "--max-hours",
     type=click.FloatRange(0, min_open=True),
+    metavar="HOURS",
     help="Leave after so many hours, once a round is over.",
 )
 @click.option(
     "--epsilon",
     type=click.FloatRange(0, min_open=True),
+    metavar="NUMBER",
     help="Take part in a run until this much of the data's privacy is spent in it, and in none "
     "that adds no noise.",
 )

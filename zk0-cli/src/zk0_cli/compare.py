@@ -37,6 +37,7 @@ PLAIN = "fedavg"
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
+    metavar="N",
     default=3,
     show_default=True,
     help="Train each arm with seeds 0 to so many less one.",
@@ -47,6 +48,7 @@ PLAIN = "fedavg"
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
+    metavar="N",
     help="How many arms are trained at once.  [default: one per core]",
 )
 @click.option(

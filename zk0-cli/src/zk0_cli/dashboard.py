@@ -21,6 +21,7 @@ from zk0_core.errors import UsageError
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=8765,
     show_default=True,
     help="On this machine; 0: any that is free.",

@@ -155,7 +155,8 @@ def run(
     """One federated run, as the flags, the RUNFILE and the preset say, in that order.
 
     RUNFILE is TOML, or a pyproject.toml with a table [tool.zk0]. Options of plugins are flags
-    too: --strategy.mu 0.05, or --scheduler.cosine.eta-min 0 where several have it.
+    too: --strategy.mu 0.05, or --scheduler.cosine.eta-min 0 where several have it. Defaults below
+    are for what neither RUNFILE nor preset sets; --dry-run shows every value that will be used.
     """
     asked = run_flags(flags)
     if show_help:
@@ -168,6 +169,13 @@ def run(
         )
     if plot is not None:
         check_plot_path(plot)
+    asked_of_nodes = {
+        "min_clients": min_clients,
+        "wait": wait,
+        "round_seconds": round_timeout,
+    }
+    if federation is None:
+        check_no_nodes(asked_of_nodes)
     plan = resolved(ctx, asked)
     if dry_run:
         if plot is not None:
@@ -177,13 +185,7 @@ def run(
             echo_picture(curves, plot, err=True)
         _echo_plan(plan, as_json)
         return
-    asked_of_nodes = {
-        "min_clients": min_clients,
-        "wait": wait,
-        "round_seconds": round_timeout,
-    }
     if federation is None:
-        check_no_nodes(asked_of_nodes)
         _carry_out(plan, output or _default_output(plan), as_json)
     elif reason := submit(federation, plan, output, asked_of_nodes, as_json):
         raise Zk0Error(reason)

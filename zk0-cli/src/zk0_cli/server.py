@@ -56,7 +56,12 @@ def server() -> None:
 )
 @name_option
 @click.option("--host", metavar="ADDRESS", help="Listen on this address.  [default: 0.0.0.0]")
-@click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port.  [default: 9443]")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="Listen on this port.  [default: 9443]",
+)
 @click.option(
     "--address",
     "names",
@@ -65,15 +70,20 @@ def server() -> None:
     help="Name or address by which nodes reach this machine; the first one is what they are told.",
 )
 @click.option(
-    "--cert", type=click.Path(path_type=Path), help="A certificate for what listens outside."
+    "--cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A certificate for what listens outside.",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="The key of --cert.")
+@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --cert.")
 @click.option(
     "--front",
     type=click.Choice(["built-in", "nginx"]),
     help="What listens outside; nginx has to be installed.  [default: built-in]",
 )
-@click.option("--min-clients", type=click.IntRange(1), help="Nodes that an --auto session needs.")
+@click.option(
+    "--min-clients", type=click.IntRange(1), metavar="N", help="Nodes that an --auto session needs."
+)
 @click.option(
     "--auto",
     metavar="RUNFILE",

@@ -100,6 +100,7 @@ def remove(node: str, name: str) -> None:
 @click.option(
     "--hours",
     type=click.FloatRange(0, 24 * 365, min_open=True),
+    metavar="HOURS",
     default=48.0,
     show_default=True,
     help="How long the invitation holds.",

@@ -39,12 +39,29 @@ def sim() -> None:
     help="Where the base goes; must be empty or missing.",
 )
 @click.option(
-    "--scenes", type=click.IntRange(100), default=6_000, show_default=True, help="Random scenes."
+    "--scenes",
+    type=click.IntRange(100),
+    metavar="N",
+    default=6_000,
+    show_default=True,
+    help="Random scenes.",
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=1_000, show_default=True, help="Training steps."
+    "--steps",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1_000,
+    show_default=True,
+    help="Training steps.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Another one gives other scenes and weights.",
+)
 @click.option(
     "--task",
     "tasks",
@@ -58,7 +75,14 @@ def sim() -> None:
 @click.option(
     "--colour", metavar="NAME", help="Of the cube, or any.  [default: the task's usual one]"
 )
-@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    default=2,
+    show_default=True,
+    help="Processes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make_base(
     output: Path,
@@ -96,7 +120,14 @@ def make_base(
     epilog="Example: zk0 sim record 'sim:lift?region=left&episodes=50'",
 )
 @click.argument("uris", metavar="URI...", nargs=-1, required=True)
-@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    default=2,
+    show_default=True,
+    help="Processes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def record(uris: tuple[str, ...], workers: int, as_json: bool) -> None:
     """Record demonstrations of the scripted expert, unless they are in the cache; say where.

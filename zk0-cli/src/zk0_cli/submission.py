@@ -34,6 +34,7 @@ def submission_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--min-clients",
             type=click.IntRange(1),
+            metavar="N",
             help="With --federation: nodes that the run starts with.  [default: all approved]",
         ),
         click.option(
