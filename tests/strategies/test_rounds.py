@@ -1,16 +1,22 @@
 """Strategies in rounds: arrival, state, quorum, refusals, what stays on disk."""
 
+import json
 import weakref
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
-from zk0_core.errors import UsageError
+from zk0_core.errors import UsageError, WireError
+from zk0_core.history import History
 from zk0_core.plan import PluginChoice
 from zk0_core.protocols import Update
 from zk0_core.registry import Registry
+from zk0_core.server.rounds import make_order
+from zk0_core.span import Span
 from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.wire.orders import MOST_STEPS, SchemaReport, from_record, to_record
 
 STRATEGIES = sorted(
     plugin.name
@@ -104,6 +110,27 @@ def test_epochs_are_steps_by_a_clients_frames(federate, quadratic) -> None:
     problems = {name: quadratic([1.0], [1.0]) for name in ("ann", "bob")}
     clients = federate(problems, "fedavg", local_epochs=2.0, batch_size=4)
     assert [client.steps for client in clients.round().clients] == [8, 8]
+
+
+def test_a_client_that_claims_frames_without_end_is_asked_for_no_more_than_an_order_may(
+    federate, quadratic
+) -> None:
+    clients = federate({"ann": quadratic([1.0], [1.0])}, "fedavg", local_epochs=2.0, batch_size=4)
+    (report,) = clients.federation.roster.reports
+    roster = attrs.evolve(clients.federation.roster, reports=(attrs.evolve(report, frames=2**62),))
+    federation = attrs.evolve(clients.federation, roster=roster)
+    order = make_order(federation, 1, "ann", History(), Span.constant(1e-3))
+    assert order.local_steps == MOST_STEPS
+
+
+def test_a_client_that_claims_no_frames_does_not_take_part(federate, quadratic) -> None:
+    clients = federate({"ann": quadratic([1.0], [1.0])}, "fedavg")
+    (report,) = clients.federation.roster.reports
+    content = to_record(report)
+    header = json.loads(str(content["header"]["json"]))
+    content["header"]["json"] = json.dumps({**header, "frames": 0})
+    with pytest.raises(WireError, match="malformed SchemaReport"):
+        from_record(content, SchemaReport)
 
 
 def test_a_round_with_fewer_updates_than_needed_does_not_count(federate, problems) -> None:

@@ -27,7 +27,16 @@ from zk0_core.server.sampling import sample_clients
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors, norm
 from zk0_core.transforms import server_transforms, transformed
-from zk0_core.wire.orders import MOST_SHOWN, TRAIN, RoundOrder, bytes_in, pack, pack_each, to_record
+from zk0_core.wire.orders import (
+    MOST_SHOWN,
+    MOST_STEPS,
+    TRAIN,
+    RoundOrder,
+    bytes_in,
+    pack,
+    pack_each,
+    to_record,
+)
 
 MAX_LOST_ROUNDS = 3
 """A run stops after so many rounds in a row that did not count."""
@@ -126,7 +135,8 @@ def make_order(
         federation.template,
         round=round,
         client=client,
-        local_steps=federation.plan.steps_of(federation.frames(client)),
+        # A client that claims more frames than there are must not end the others' run.
+        local_steps=min(federation.plan.steps_of(federation.frames(client)), MOST_STEPS),
         lr=lr,
         mu=federation.schedules.mu(round, history, client),
         boost=lr.start / common.start if common.start else 1.0,

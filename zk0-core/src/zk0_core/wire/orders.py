@@ -67,7 +67,7 @@ class SchemaReport:
     statistics: Statistics
     """Normalisation sums over the episodes it trains on."""
     episodes: tuple[Episode, ...]
-    frames: int
+    frames: int = attrs.field(validator=ge(1))
 
 
 @attrs.frozen(kw_only=True)
