@@ -37,6 +37,17 @@ def crowd(world: World) -> Iterator[World]:
     yield world
 
 
+@pytest.fixture(autouse=True)
+def nothing_goes_on(crowd: World) -> Iterator[None]:
+    """Begin when all nodes are free, and leave no run behind when a test fails in its middle."""
+    for name in NAMES:
+        wait_until(f"{name} is free", lambda name=name: crowd.node(name).get("state") != "training")
+    yield
+    for entry in Runs(crowd.server).all():
+        if not entry.over:
+            crowd.zk0("stop", entry.name)
+
+
 def submit(world: World, rounds: int, **asked: object) -> tuple[subprocess.Popen[bytes], Path]:
     """Submit a run with the command; return it and the run's output folder."""
     run_file = world.run_file("ann", rounds=rounds, seconds=STEP_SECONDS)

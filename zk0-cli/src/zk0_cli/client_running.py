@@ -66,8 +66,9 @@ def logs(federation: str, process: str, follow: bool) -> None:
     from zk0_core.federation.node_status import settings_of
 
     folder = NodeFolder.of(federation)
+    settings = settings_of(folder)
     # A trainer's log has the client's name, as in a simulation.
-    stem = settings_of(folder).name if process == "trainer" else process
+    stem = settings.name if process == "trainer" else process
     echo_log(folder.logs / f"{stem}.log", follow)
 
 

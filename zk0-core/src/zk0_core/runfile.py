@@ -34,6 +34,8 @@ def read_run_file(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"run file {path} is not there; check the path") from None
+    except IsADirectoryError:
+        raise UsageError(f"run file {path} is a folder; name a TOML file in it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"run file {path} cannot be read: {error}") from error
     table = _toml(text, str(path))

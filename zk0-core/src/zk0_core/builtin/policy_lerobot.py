@@ -16,7 +16,7 @@ class LeRobotOptions:
     """Options of `lerobot`."""
 
     path: str = attrs.field(
-        metadata={"help": "Folder, or Hub id such as lerobot/smolvla_base. Required."}
+        metadata={"help": "Folder, or Hub id such as lerobot/smolvla_base."}
     )
     cameras: str = attrs.field(
         default="",

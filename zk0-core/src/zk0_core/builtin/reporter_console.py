@@ -20,7 +20,8 @@ class ConsoleReporter:
         self.begin(plan.rounds)
         chain = " + ".join(choice.name for choice in plan.schedulers) or "constant"
         self._say(
-            f"{len(plan.clients)} clients, {plan.rounds} rounds of {_local_training(plan)}, "
+            f"{_count(len(plan.clients), 'client')}, {_count(plan.rounds, 'round')} of "
+            f"{_local_training(plan)}, "
             f"{plan.strategy.name}, {chain}, {plan.policy.name}, seed {plan.seed}"
         )
 
@@ -68,8 +69,12 @@ class ConsoleReporter:
 
 def _local_training(plan: "RunPlan") -> str:
     if plan.local_epochs is None:
-        return f"{plan.local_steps} steps"
-    return f"{plan.local_epochs:g} epochs"
+        return _count(plan.local_steps, "step")
+    return _count(plan.local_epochs, "epoch")
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:g} {what}{'' if number == 1 else 's'}"
 
 
 def _interval(record: "RoundRecord") -> str:
