@@ -18,7 +18,8 @@ def structured[Record](value: Any, kind: type[Record]) -> Record:
         record: Record = _converter().structure(value, kind)
         return record
     except cattrs.BaseValidationError as problem:
-        raise ValueError("; ".join(cattrs.transform_error(problem))) from None
+        told = cattrs.transform_error(problem, format_exception=_told)
+        raise ValueError("; ".join(told)) from None
     except (TypeError, AttributeError, KeyError) as problem:
         raise ValueError(f"no {kind.__name__}: {problem}") from None
 
@@ -38,11 +39,20 @@ def _converter() -> Any:
     return converter
 
 
+def _told(problem: BaseException, kind: type | None) -> str:
+    """Return what is wrong with a value; validators and `_exact` say it themselves."""
+    import cattrs.v
+
+    if isinstance(problem, ValueError) and str(problem):
+        return str(problem)
+    return cattrs.v.format_exception(problem, kind)
+
+
 def _exact(value: Any, kind: Any) -> Any:
     if kind is float and type(value) is int:
         value = float(value) if abs(value) <= 2**53 else math.inf
     if type(value) is not kind:
-        raise ValueError(f"not a {kind.__name__}: {str(value)[:40]!r}")
+        raise ValueError(f"not of type {kind.__name__}: {str(value)[:40]!r}")
     if kind is float and not math.isfinite(value):
         raise ValueError("not finite")
     if kind is int and abs(value) >= 2**63:

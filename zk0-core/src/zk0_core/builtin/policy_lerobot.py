@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 class LeRobotOptions:
     """Options of `lerobot`."""
 
-    path: str = attrs.field(
-        metadata={"help": "Folder, or Hub id such as lerobot/smolvla_base."}
-    )
+    path: str = attrs.field(metadata={"help": "Folder, or Hub id such as lerobot/smolvla_base."})
     cameras: str = attrs.field(
         default="",
         metadata={
