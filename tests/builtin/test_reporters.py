@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import Zk0
 from tests.cli.conftest import zk0 as zk0  # the fixture
 from zk0_core.errors import PluginError, UsageError
-from zk0_core.history import History
+from zk0_core.history import History, Refusal, RoundRecord
 from zk0_core.metric_names import named_metrics
 from zk0_core.parts import build_reporter
 from zk0_core.plan import PluginChoice
@@ -211,3 +211,15 @@ def test_the_console_says_how_long_clients_train(
 ) -> None:
     built("console").start(examples.plan(**length), tmp_path)
     assert said in capsys.readouterr().err
+
+
+def test_the_console_counts_what_was_refused_apart_from_what_never_came(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bad, gone = Refusal("ann", "NaN in head.bias"), Refusal("bob", "no answer", failed=True)
+    rounds = (RoundRecord(round=1, refused=(bad, gone)), RoundRecord(round=2, refused=(gone,)))
+    built("console").finish(History(rounds))
+    assert capsys.readouterr().err == (
+        "1 update was refused, from ann; see history.jsonl\n"
+        "2 updates were not sent, from bob; see history.jsonl\n"
+    )

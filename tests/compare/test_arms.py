@@ -83,3 +83,21 @@ def test_differing_renames_cannot_be_pooled(plan: RunPlan) -> None:
     clients = (plan.clients[0], renamed)
     with pytest.raises(UsageError, match="'right' and 'mid-right' rename features differently"):
         arms_of(attrs.evolve(plan, clients=clients), FEDAVG, [0])
+
+
+def test_a_strategy_that_needs_all_clients_can_leave_none_out(plan: RunPlan) -> None:
+    """trimmed-mean with a share of 0.25 needs the four that there are."""
+    trimmed = PluginChoice("strategy", "trimmed-mean", {"beta": 0.25})
+    needing = attrs.evolve(plan, strategy=trimmed, min_updates=4)
+    arms_of(needing, FEDAVG, [0])
+    with pytest.raises(UsageError) as refused:
+        arms_of(needing, FEDAVG, [0], leave_one_out=True)
+    assert str(refused.value) == (
+        "--leave-one-out leaves 3 of 4 clients, but strategy 'trimmed-mean' needs 4; leave the flag "
+        "out, or add clients"
+    )
+
+
+def test_epochs_are_refused(plan: RunPlan) -> None:
+    with pytest.raises(UsageError, match="local_epochs is 2, but a comparison counts steps"):
+        arms_of(attrs.evolve(plan, local_epochs=2.0), FEDAVG, [0])

@@ -1,7 +1,8 @@
 """What happened in each round: what schedules read, reporters show and a resumed run needs."""
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -104,8 +105,9 @@ class History:
         """Return the server's policy losses, oldest first; rounds not evaluated are left out."""
         return [record.policy_loss for record in self.rounds if record.policy_loss is not None]
 
-    def last_client_losses(self) -> dict[str, float]:
-        """Return each client's policy loss from the last round it took part in."""
+    @functools.cached_property
+    def last_client_losses(self) -> Mapping[str, float]:
+        """Each client's policy loss from the last round it took part in."""
         return {
             client.client: client.policy_loss for record in self.rounds for client in record.clients
         }

@@ -16,6 +16,7 @@ from zk0_core.options import did_you_mean, options_to_dict, structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
 from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyOptions, StrategyPlugin
 from zk0_core.registry import Registry
+from zk0_core.server.sampling import count_of_round
 from zk0_core.settings import INSTEAD_OF, Choice, RunValues, Settings, merged
 
 DEFAULTS = Settings(
@@ -221,7 +222,7 @@ def _quorum(registry: Registry, strategy: PluginChoice, values: RunValues, clien
     Raises:
         UsageError: if a round asks fewer clients than that.
     """
-    asked = max(1, int(clients * values.fraction + 0.5))  # as server.sampling does
+    asked = count_of_round(clients, values.fraction)
     asked_text = f"({clients} clients, fraction {values.fraction:g})"
     if values.min_updates > asked:
         raise UsageError(

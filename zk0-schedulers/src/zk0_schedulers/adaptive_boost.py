@@ -36,12 +36,13 @@ class AdaptiveBoost:
 
     def value(self, round: int, base: Span, history: History, client: str | None = None) -> Span:
         """Return `base`, boosted if `client` lags behind; as it is for no client in particular."""
-        others = history.last_client_losses()
+        losses = history.last_client_losses
         # None, which is what all clients have in common, is nobody's name either.
-        mine = others.pop(client, None) if client is not None else None
+        mine = losses.get(client) if client is not None else None
+        others = [loss for name, loss in losses.items() if name != client]
         if mine is None or not others:
             return base
-        mean = sum(others.values()) / len(others)
+        mean = sum(others) / len(others)
         if mine > self.options.high_loss_multiplier * mean:
             return base.scaled(self.options.lr_boost_factor)
         return base

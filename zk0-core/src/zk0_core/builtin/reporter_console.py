@@ -56,10 +56,13 @@ class ConsoleReporter:
 
     def finish(self, history: "History") -> None:
         """Count what went wrong on the way."""
-        refused = [refusal for record in history.rounds for refusal in record.refused]
-        if refused:
-            clients = ", ".join(sorted({refusal.client for refusal in refused}))
-            self._say(f"{len(refused)} updates were refused, from {clients}; see history.jsonl")
+        lost = [refusal for record in history.rounds for refusal in record.refused]
+        for failed, what in ((False, "refused"), (True, "not sent")):
+            these = [refusal for refusal in lost if refusal.failed == failed]
+            if these:
+                clients = ", ".join(sorted({refusal.client for refusal in these}))
+                updates = f"{_count(len(these), 'update')} {'was' if len(these) == 1 else 'were'}"
+                self._say(f"{updates} {what}, from {clients}; see history.jsonl")
         for sentence in outliers(history):
             self._say(f"stands out: {sentence}")
 

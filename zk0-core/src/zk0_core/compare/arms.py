@@ -6,6 +6,7 @@ import attrs
 
 from zk0_core.addresses import JOIN
 from zk0_core.errors import UsageError
+from zk0_core.parts import needed_updates
 from zk0_core.plan import ClientPlan, PluginChoice, RunPlan
 
 FEDERATED = "federated"
@@ -103,6 +104,11 @@ def _of_seed(plan: RunPlan, plain: PluginChoice, seed: int, leave_one_out: bool)
         arms.append(Arm(ALONE, client.name, seed, attrs.evolve(single, clients=(client,))))
         arms.append(Arm(ALONE_TOTAL, client.name, seed, attrs.evolve(total, clients=(client,))))
     if leave_one_out:
+        if (needed := needed_updates(plan.strategy)) >= count:
+            raise UsageError(
+                f"--leave-one-out leaves {count - 1} of {count} clients, but strategy "
+                f"'{plan.strategy.name}' needs {needed}; leave the flag out, or add clients"
+            )
         for client in plan.clients:
             others = tuple(other for other in plan.clients if other != client)
             fewer = attrs.evolve(

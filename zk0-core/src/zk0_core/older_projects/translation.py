@@ -15,6 +15,7 @@ from zk0_core.older_projects.keys import (
     VALUES,
     WITHOUT,
 )
+from zk0_core.server.sampling import count_of_round
 from zk0_core.settings import RunValues
 
 
@@ -55,7 +56,7 @@ class Translation:
             if key in self.config:
                 self.run[name] = self._carry(key, name, keep=key == "eta_min")
         quorum = self.config.pop("min-fit-clients", None)
-        asked = max(1, int(clients * float(self.run.get("fraction", 1)) + 0.5))
+        asked = count_of_round(clients, float(self.run.get("fraction", 1)))
         if isinstance(quorum, int) and quorum > asked:
             self._leave("min-fit-clients", quorum, f"a round asks {asked} of {clients} clients")
         elif quorum is not None:
