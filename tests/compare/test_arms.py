@@ -93,8 +93,8 @@ def test_a_strategy_that_needs_all_clients_can_leave_none_out(plan: RunPlan) -> 
     with pytest.raises(UsageError) as refused:
         arms_of(needing, FEDAVG, [0], leave_one_out=True)
     assert str(refused.value) == (
-        "--leave-one-out leaves 3 of 4 clients, but strategy 'trimmed-mean' needs 4; leave the flag "
-        "out, or add clients"
+        "--leave-one-out leaves 3 of 4 clients, but strategy 'trimmed-mean' needs 4; leave the "
+        "flag out, or add clients"
     )
 
 
