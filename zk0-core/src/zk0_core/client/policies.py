@@ -33,8 +33,8 @@ class LoadedPolicy:
 
     def restored(self) -> Policy:
         """Return the policy without what a client's training left in its buffers."""
-        for name, buffer in self.policy.module.named_buffers():
-            buffer.copy_(self.buffers[name])
+        for name, value in self.buffers.items():
+            self.policy.module.get_buffer(name).copy_(value)
         return self.policy
 
 
