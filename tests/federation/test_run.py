@@ -4,13 +4,16 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import attrs
 import pytest
 
-from zk0_core.engines.ray import gpu_share
-from zk0_core.errors import UsageError
+from zk0_core.engines.local import LocalGrid
+from zk0_core.engines.ray import WatchedGrid, gpu_share, setting_at_end
+from zk0_core.engines.workers import Workers
+from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.preset import preset_settings
 from zk0_core.registry import Registry
@@ -144,6 +147,17 @@ def test_ray_gives_the_same_bytes_as_local(reference: Path, tmp_path: Path) -> N
 )
 def test_actors_of_ray_share_the_gpus(actors: int, gpus: int, share: float) -> None:
     assert gpu_share(actors, gpus) == share
+
+
+def test_nobody_waits_for_a_ray_that_has_ended(tmp_path: Path) -> None:
+    over = threading.Event()
+    grid = WatchedGrid(LocalGrid([], tmp_path, Workers(1, 1)), over)
+    assert list(grid.get_node_ids()) == []
+    assert grid.pull_messages([]) == []
+    with setting_at_end(over):
+        pass
+    with pytest.raises(Zk0Error, match="Ray has ended in the middle of the run, most often since"):
+        grid.pull_messages([])
 
 
 def test_ray_hands_out_gpus_itself(tmp_path: Path) -> None:

@@ -132,13 +132,13 @@ def client_app(
     return app
 
 
-def server_app(server: "Server") -> ServerApp:
-    """Return the app that runs `server`'s rounds."""
+def server_app(server: "Server", over: Callable[[Grid], Any] = lambda grid: grid) -> ServerApp:
+    """Return the app that runs `server`'s rounds, `over` what it makes of Flower's Grid."""
     app = ServerApp()
 
     @app.main()
     def main(grid: Grid, context: Context) -> None:
-        server.run(grid)
+        server.run(over(grid))
 
     return app
 

@@ -2,15 +2,20 @@
 
 import importlib.util
 import math
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from zk0_core.errors import UsageError
+from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan
 
 if TYPE_CHECKING:
+    from flwr.app import Message
+    from flwr.serverapp import Grid
+
     from zk0_core.server.server import Server
 
 
@@ -36,11 +41,12 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
     from zk0_core.engines.apps import client_app, server_app
 
     gpus = _gpus() if device == "cuda" else 0
-    with warnings.catch_warnings():
+    over = threading.Event()
+    with warnings.catch_warnings(), setting_at_end(over):
         # The only entry point of Flower's simulation that takes app objects is deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         run_simulation(
-            server_app=server_app(server),
+            server_app=server_app(server, lambda grid: WatchedGrid(grid, over)),
             client_app=client_app(dict(enumerate(clients)), folder, logs=folder / "logs"),
             num_supernodes=len(clients),
             backend_config={
@@ -48,6 +54,41 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
                 "client_resources": {"num_cpus": 1, "num_gpus": gpu_share(actors, gpus)},
             },
         )
+
+
+@contextmanager
+def setting_at_end(over: threading.Event) -> Iterator[None]:
+    """Set `over` when the block is left, whatever ended it."""
+    try:
+        yield
+    finally:
+        over.set()
+
+
+class WatchedGrid:
+    """A Grid of a simulation, whose server waits for replies no longer than Ray is there."""
+
+    def __init__(self, grid: "Grid", over: threading.Event) -> None:
+        """Wrap `grid`; `over` is set when its simulation has ended, whatever ended it."""
+        self._grid = grid
+        self._over = over
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the Grid itself has."""
+        return getattr(self._grid, name)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> "Iterable[Message]":
+        """Return the replies that are there.
+
+        Raises:
+            Zk0Error: if none will ever come.
+        """
+        if self._over.is_set():
+            raise Zk0Error(
+                "Ray has ended in the middle of the run, most often since memory ran out; zk0 "
+                "resume goes on where it was, and --engine local does without Ray"
+            )
+        return self._grid.pull_messages(message_ids)
 
 
 def gpu_share(actors: int, gpus: int) -> float:
