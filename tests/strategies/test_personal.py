@@ -83,13 +83,14 @@ def test_a_refused_round_takes_the_personal_part_back_too(federate, quadratic) -
     problems = {name: quadratic([1.0, 1.0], target) for name, target in TARGETS.items()}
     clients = federate(problems, "fedavg", {"personal": ("head.*",)}, optimizer_state="reset")
     clients.grid.tamper["left"] = spoil
-    for _ in range(4):
+    head = []
+    for number in (1, 2, 3, 4):
         clients.round()
-    head = [clients.state("left", round)["personal:head.w"] for round in (3, 4)]
+        head.append(clients.state("left", number)["personal:head.w"])
     # Round 1 was refused, so that round 2 began from the start again, and 4 from the end of 2:
     # 5 steps of 0.05 each, one way.
-    np.testing.assert_allclose(head[0], head[1], rtol=1e-6)
-    np.testing.assert_allclose(np.abs(head[1]), 10 * 0.05, atol=0.02)
+    np.testing.assert_allclose(head[2], head[3], rtol=1e-6)
+    np.testing.assert_allclose(np.abs(head[3]), 10 * 0.05, atol=0.02)
 
 
 def test_the_proximal_term_leaves_a_personal_part_free(federate, quadratic) -> None:
