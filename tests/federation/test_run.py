@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from zk0_core.engines.local import LocalGrid
-from zk0_core.engines.ray import WatchedGrid, gpu_share, setting_at_end
+from zk0_core.engines.ray import WatchedGrid, gpu_share
 from zk0_core.engines.workers import Workers
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import PluginChoice, RunPlan
@@ -154,8 +154,7 @@ def test_nobody_waits_for_a_ray_that_has_ended(tmp_path: Path) -> None:
     grid = WatchedGrid(LocalGrid([], tmp_path, Workers(1, 1)), over)
     assert list(grid.get_node_ids()) == []
     assert grid.pull_messages([]) == []
-    with setting_at_end(over):
-        pass
+    over.set()
     with pytest.raises(Zk0Error, match="Ray has ended in the middle of the run, most often since"):
         grid.pull_messages([])
 

@@ -1,6 +1,8 @@
 """`zk0 sim`: the embedded simulator's base and demonstrations."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -14,6 +16,21 @@ COMMANDS = {
     "make-base": ("zk0_cli.sim:make_base", "Train the frozen base of smolvla-tiny anew."),
     "record": ("zk0_cli.sim:record", "Record demonstrations of the scripted expert."),
 }
+
+
+def whole_number(flag: str, least: int, *, default: int, help: str) -> Callable[[Any], Any]:
+    """Return the decorator that adds `flag`, a whole number from `least`."""
+    return click.option(
+        flag,
+        type=click.IntRange(least),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help=help,
+    )
+
+
+workers_option = whole_number("--workers", 1, default=2, help="Processes.")
 
 
 @click.group(
@@ -38,30 +55,9 @@ def sim() -> None:
     metavar="DIR",
     help="Where the base goes; must be empty or missing.",
 )
-@click.option(
-    "--scenes",
-    type=click.IntRange(100),
-    metavar="N",
-    default=6_000,
-    show_default=True,
-    help="Random scenes.",
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(1),
-    metavar="N",
-    default=1_000,
-    show_default=True,
-    help="Training steps.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Another one gives other scenes and weights.",
-)
+@whole_number("--scenes", 100, default=6_000, help="Random scenes.")
+@whole_number("--steps", 1, default=1_000, help="Training steps.")
+@whole_number("--seed", 0, default=0, help="Another one gives other scenes and weights.")
 @click.option(
     "--task",
     "tasks",
@@ -75,14 +71,7 @@ def sim() -> None:
 @click.option(
     "--colour", metavar="NAME", help="Of the cube, or any.  [default: the task's usual one]"
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    default=2,
-    show_default=True,
-    help="Processes.",
-)
+@workers_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make_base(
     output: Path,
@@ -120,14 +109,7 @@ def make_base(
     epilog="Example: zk0 sim record 'sim:lift?region=left&episodes=50'",
 )
 @click.argument("uris", metavar="URI...", nargs=-1, required=True)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    default=2,
-    show_default=True,
-    help="Processes.",
-)
+@workers_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def record(uris: tuple[str, ...], workers: int, as_json: bool) -> None:
     """Record demonstrations of the scripted expert, unless they are in the cache; say where.

@@ -4,8 +4,8 @@ import importlib.util
 import math
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,8 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
 
     gpus = _gpus() if device == "cuda" else 0
     over = threading.Event()
-    with warnings.catch_warnings(), setting_at_end(over):
+    with warnings.catch_warnings(), ExitStack() as at_end:
+        at_end.callback(over.set)
         # The only entry point of Flower's simulation that takes app objects is deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         run_simulation(
@@ -54,15 +55,6 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
                 "client_resources": {"num_cpus": 1, "num_gpus": gpu_share(actors, gpus)},
             },
         )
-
-
-@contextmanager
-def setting_at_end(over: threading.Event) -> Iterator[None]:
-    """Set `over` when the block is left, whatever ended it."""
-    try:
-        yield
-    finally:
-        over.set()
 
 
 class WatchedGrid:
