@@ -51,6 +51,33 @@ def test_one_that_was_stopped_is_started_at_once(tmp_path: Path) -> None:
     assert not long.alive
 
 
+SAYS_GOODBYE = """
+import signal, sys, time
+
+def end(*_):
+    print("asked", flush=True)
+    time.sleep(0.5)
+    print("goodbye", flush=True)
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def test_one_that_says_goodbye_is_asked_to_end_once(tmp_path: Path) -> None:
+    """Asked a second time, a SuperNode ends at once, and the server goes on waiting for it."""
+    polite = child(tmp_path, SAYS_GOODBYE)
+    log = tmp_path / "child.log"
+    polite.start()
+    until(lambda: log.read_text() == "up\n")
+    polite.ask_to_end()
+    until(lambda: "asked" in log.read_text())
+    polite.await_end()
+    assert log.read_text() == "up\nasked\ngoodbye\n"
+
+
 def test_how_a_process_ended_in_words() -> None:
     assert ending(-9) == "killed by signal 9"
     assert ending(3) == "exit status 3"

@@ -90,10 +90,19 @@ class Child:
 
     def stop(self) -> None:
         """End it: politely first. It may be started again at once."""
+        self.ask_to_end()
+        self.await_end()
+
+    def ask_to_end(self) -> None:
+        """Ask it to end by itself; once only, since programs take a second time for "at once"."""
+        if self.process is not None and self.alive:
+            self.process.terminate()
+
+    def await_end(self) -> None:
+        """Return once it has ended, as it was asked to; it is killed where that takes long."""
         process, self.process = self.process, None
-        if process is None or process.poll() is not None:
+        if process is None:
             return
-        process.terminate()
         try:
             process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -111,10 +120,9 @@ class Child:
 def stop_all(children: Sequence[Child]) -> None:
     """End all `children`, at the same time."""
     for child in children:
-        if child.process is not None and child.alive:
-            child.process.terminate()
+        child.ask_to_end()
     for child in children:
-        child.stop()
+        child.await_end()
 
 
 def ending(status: int) -> str:
