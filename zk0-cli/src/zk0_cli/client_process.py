@@ -25,9 +25,10 @@ def run_here(folder: NodeFolder, options: "NodeOptions") -> None:
     quiet_flower()
     from zk0_core.federation.node import run_node
     from zk0_core.federation.signals import LOG_FORMAT
+    from zk0_core.logs import add_log
 
     logger.remove()
-    logger.add(folder.logs / "node.log", format=LOG_FORMAT)
+    add_log(folder.logs / "node.log", format=LOG_FORMAT)
     logger.configure(extra={"client": "node"})
 
     def tell(line: str) -> None:

@@ -166,10 +166,11 @@ def _log_here(folder: ServerFolder) -> None:
     from loguru import logger
 
     from zk0_core.federation.signals import LOG_FORMAT
+    from zk0_core.logs import add_log
 
     logger.remove()
-    logger.add(folder.logs / "server.log", format=LOG_FORMAT)
-    logger.add(sys.stderr, format=LOG_FORMAT)
+    add_log(folder.logs / "server.log", format=LOG_FORMAT)
+    add_log(sys.stderr, format=LOG_FORMAT)
 
 
 def _start_in_background(folder: ServerFolder) -> None:

@@ -8,13 +8,17 @@ from loguru import logger
 
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {extra[client]}: {message}"
 
+# loguru writes the values of variables into a traceback unless told not to: keys among them.
+add_log = functools.partial(logger.add, diagnose=False)
+"""Add a sink whose tracebacks hold no values; as `loguru.logger.add`."""
+
 
 def log_server(folder: Path) -> None:
     """Send what this process logs to `folder`/server.log, and what is bound `shown` to stderr."""
     logger.remove()
     logger.configure(extra={"client": "server"})
-    logger.add(folder / "server.log", format=FORMAT, level="INFO")
-    logger.add(
+    add_log(folder / "server.log", format=FORMAT, level="INFO")
+    add_log(
         lambda line: print(line, end="", file=sys.stderr, flush=True),
         format=lambda record: (
             ("warning: " if record["level"].name == "WARNING" else "") + "{message}\n"
@@ -39,4 +43,4 @@ def log_clients(folder: Path) -> None:
 
     logger.remove()
     logger.configure(extra={"client": "worker"})
-    logger.add(write, format="{extra[client]}\x1f" + FORMAT, level="INFO")
+    add_log(write, format="{extra[client]}\x1f" + FORMAT, level="INFO")

@@ -25,6 +25,7 @@ from zk0_core.federation.processes import Child, free_port, program, stop_all
 from zk0_core.federation.records import ServerProcess, ServerSettings, read, write
 from zk0_core.federation.runs import now
 from zk0_core.federation.signals import LOG_FORMAT, ended_by_signal, only_one
+from zk0_core.logs import add_log
 
 LOOK_SECONDS = 0.3
 START_SECONDS = 90.0
@@ -215,7 +216,7 @@ def main(arguments: list[str]) -> None:
     """Serve the folder `arguments[0]`, with a log beside it."""
     folder = ServerFolder(Path(arguments[0]))
     logger.remove()
-    logger.add(folder.logs / "server.log", format=LOG_FORMAT)
+    add_log(folder.logs / "server.log", format=LOG_FORMAT)
     try:
         serve(folder)
     except Zk0Error as problem:
