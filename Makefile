@@ -29,8 +29,8 @@ long: setup ## run the tests that take more than half a minute each
 	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "long and not browser"
 
 network: setup ## tests of federations: a server and nodes, as processes on this machine
-	@echo "network: pytest -q -m network tests/network"
-	@$(BIN)/pytest -q -m network tests/network
+	@echo "network: pytest -q -n $(TEST_PROCESSES) -m network tests/network"
+	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m network tests/network
 
 browser: setup ## tests of the run's page and the dashboard in Chromium, which has to be installed
 	@echo "browser: pytest -q -m browser tests/report tests/dashboard"
