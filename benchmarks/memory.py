@@ -2,7 +2,8 @@
 
 Two rounds of the real server side (exchange, admission, strategy) with clients that answer at once
 with an update of --parameters float32 each. Every second reply comes before its turn and waits on
-disk. Each figure is taken in a process of its own, and includes one client's reply in the making.
+disk. Each figure is taken in a process of its own. An update is one value everywhere and takes no
+memory until it is packed for the wire, so that this is the server's memory and no client's.
 The last column is the peak with many clients over the bytes that one client sends.
 """
 
@@ -96,7 +97,7 @@ class Answers(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         from zk0_core.testing.loopback import Answer
 
-        delta = tensors(1 + self._names.index(name), self._size)
+        delta = update(1 + self._names.index(name), self._size)
         return Answer(100, delta, delta if self._extra else {})
 
     def __iter__(self) -> Iterator[str]:
@@ -106,8 +107,16 @@ class Answers(Mapping[str, Any]):
         return len(self._names)
 
 
+def update(value: int, size: int) -> Any:
+    """Return `size` float32 in TENSORS tensors, all of them `value` / 1000 and in one place."""
+    import numpy as np
+
+    one = np.float32(value / 1000)
+    return {f"w{index}": np.broadcast_to(one, size // TENSORS) for index in range(TENSORS)}
+
+
 def tensors(seed: int, size: int) -> Any:
-    """Return `size` float32 values in TENSORS tensors."""
+    """Return `size` random float32 in TENSORS tensors."""
     import numpy as np
 
     random = np.random.default_rng(seed)

@@ -1,14 +1,22 @@
 """Who is there before the first round."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 
+from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.local import LocalGrid
 from zk0_core.engines.workers import Workers
-from zk0_core.errors import RoundError
-from zk0_core.server.exchange import Exchange, Patience
+from zk0_core.errors import RoundError, WireError
+from zk0_core.lerobot.stats import episode_sums
+from zk0_core.server.claims import check_claims
+from zk0_core.server.exchange import Exchange, Patience, Reply
 from zk0_core.server.preflight import call_roll
+from zk0_core.testing import examples
+from zk0_core.wire.orders import MOST_TEXT, ClientError, SchemaReport, to_record
 
 
 def test_clients_that_do_not_come_are_counted(tmp_path: Path) -> None:
@@ -17,3 +25,77 @@ def test_clients_that_do_not_come_are_counted(tmp_path: Path) -> None:
     with pytest.raises(RoundError, match="0 of 2 clients are connected; start the others"):
         call_roll(exchange, recipe=None, expected=2)  # type: ignore[arg-type]  # never sent
     workers.close()
+
+
+def test_why_a_client_cannot_take_part_is_one_line_of_a_length_to_be_read(tmp_path: Path) -> None:
+    reason = "no room\n2026-01-01 INFO server: all is well " + "x" * 10_000
+
+    class Answered(Exchange):
+        def nodes(self, expected):
+            return [1]
+
+        def ask(self, message_type, contents, nodes, most_bytes=0):
+            yield Reply("1", to_record(ClientError(client="ann", reason=reason, usage=False)))
+
+    workers = Workers(1, threads=1)
+    exchange = Answered(LocalGrid([], tmp_path, workers), tmp_path)
+    with pytest.raises(
+        RoundError, match="no room 2026-01-01 INFO server: all is well xxx"
+    ) as ended:
+        call_roll(exchange, recipe_of(examples.plan()), expected=1)
+    assert len(str(ended.value)) <= MOST_TEXT
+    workers.close()
+
+
+def claims(schema: Mapping[str, Any], action: Mapping[str, Any]) -> SchemaReport:
+    """Return what a client may say, but for fields of its schema and of the sums of its actions."""
+    dataset = examples.dataset()
+    statistics = episode_sums(dataset, dataset.episodes)
+    return SchemaReport(
+        client="ann",
+        dataset="tiny:",
+        schema=attrs.evolve(dataset.schema, **schema),
+        statistics={**statistics, "action": attrs.evolve(statistics["action"], **action)},
+        episodes=tuple(dataset.episodes),
+        frames=15,
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "action", "text"),
+    [
+        ({"fps": 0}, {}, "fps is 0"),
+        ({"robot": "x" * 201}, {}, "the robot or the format has more than 200 characters"),
+        ({"tasks": ("x" * 4097,)}, {}, "it has 1 tasks, or one of more than 4096 characters"),
+        (
+            {"cameras": {"observation.images.top": (2**40, 1, 3)}},
+            {},
+            "pictures of observation.images.top are 1099511627776 × 1 × 3",
+        ),
+        (
+            {"state": ("x",) * 1025},
+            {},
+            "observation.state has 1025 names, or one of more than 200 characters",
+        ),
+        ({}, {"count": 0}, "sums of action are not over frames of 4 joints"),
+        ({}, {"mean": (0.0,)}, "sums of action are not over frames of 4 joints"),
+        (
+            {},
+            {"m2": (1.0, -1.0, 1.0, 1.0)},
+            "squares in action add up to what is below 0 or above 1e+36",
+        ),
+        ({}, {"max": (1.0, 1.0, 1.0, 2e18)}, "a value of action is beyond 1e+18"),
+    ],
+)
+def test_what_no_dataset_is_like_is_refused(schema, action, text: str) -> None:
+    check_claims(claims({}, {}))
+    with pytest.raises(WireError) as refused:
+        check_claims(claims(schema, action))
+    assert str(refused.value) == f"the schema of client 'ann' cannot be: {text}"
+
+
+def test_sums_are_of_state_and_action() -> None:
+    report = claims({}, {})
+    del report.statistics["action"]
+    with pytest.raises(WireError, match=r"sums must be of observation\.state and action"):
+        check_claims(report)

@@ -1,4 +1,4 @@
-"""Updates, orders, histories, plans and run files that were changed at random.
+"""Updates, schemas, orders, histories, plans and run files that were changed at random.
 
 Each is either refused by one of our errors, in one line, or as usable as what it was made from.
 Some hundred by default; `make long` tries ten thousand.
@@ -9,7 +9,7 @@ import json
 import math
 import resource
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,26 @@ from zk0_core.builtin.codec_int8 import Int8Codec
 from zk0_core.builtin.codec_topk import TopKCodec
 from zk0_core.errors import UsageError, WireError, Zk0Error
 from zk0_core.history import from_line, to_line
+from zk0_core.lerobot.stats import episode_sums, lerobot_stats
 from zk0_core.plan import PluginChoice
 from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
 from zk0_core.runfile import plan_from_json, plan_to_json, settings_from_toml
 from zk0_core.server.admission import LARGEST, Asked, open_reply
 from zk0_core.server.envelope import check_envelope
-from zk0_core.server.exchange import Reply
+from zk0_core.server.exchange import Exchange, Reply
+from zk0_core.server.preflight import call_roll, check_alike, pooled_statistics
 from zk0_core.tensors import Tensors
 from zk0_core.testing import examples
 from zk0_core.testing.loopback import round_order
+from zk0_core.wire.groups import array_groups, config_groups
 from zk0_core.wire.orders import (
     MOST_BATCH,
     MOST_RATE,
     MOST_STEPS,
     RoundOrder,
     RoundReport,
+    SchemaReport,
     from_record,
     pack,
     tensors_from,
@@ -178,9 +182,9 @@ def changed_record(draw: Any, record: RecordDict) -> RecordDict:
     """Return `record` with its header or its arrays changed; hashes made anew, or not."""
     groups = {
         group: {name: array for name, array in named.items()}
-        for group, named in record.array_records.items()
+        for group, named in array_groups(record).items()
     }
-    header = dict(record.config_records["header"])
+    header = dict(config_groups(record)["header"])
     if draw(st.booleans()):
         header["json"] = text_of(draw, json.loads(str(header["json"])))
     if draw(st.booleans()):
@@ -238,6 +242,45 @@ def try_update(draw: Any) -> None:
         assert (np.abs(array) <= LARGEST).all()
     for value in attrs.asdict(report).values():
         assert not isinstance(value, float) or abs(value) <= LARGEST
+
+
+SCHEMA = SchemaReport(
+    client="ann",
+    dataset="tiny:",
+    schema=examples.dataset().schema,
+    statistics=episode_sums(examples.dataset(), examples.dataset().episodes),
+    episodes=tuple(examples.dataset().episodes),
+    frames=len(examples.dataset().state),
+)
+
+
+def try_schema(draw: Any) -> None:
+    """What a client says of its data must not end the run of the others that are there."""
+    record = changed_record(draw, to_record(SCHEMA, extra=pack({})))
+    try:
+        (report,) = preflight(Reply("1", record))
+        check_alike([attrs.evolve(SCHEMA, client="bob"), report])
+    except Zk0Error as problem:
+        refused(problem)
+        return
+    pooled = pooled_statistics([SCHEMA, report])
+    assert sorted(pooled) == ["action", "observation.state"]
+    for stats in lerobot_stats(pooled, cameras=()).values():
+        assert all(np.isfinite(values).all() for values in stats.values())
+
+
+def preflight(reply: Reply) -> tuple[SchemaReport, ...]:
+    """Return what the server makes of the answer of one node."""
+
+    class Answered(Exchange):
+        def nodes(self, expected: int) -> list[int]:
+            return [1]
+
+        def ask(self, *arguments: Any, **named: Any) -> Iterator[Reply]:
+            yield reply
+
+    exchange = Answered(None, Path())  # type: ignore[arg-type]  # nothing is sent
+    return call_roll(exchange, ORDER.recipe, expected=1).reports
 
 
 def try_order(draw: Any) -> None:
@@ -342,7 +385,7 @@ def registry() -> Registry:
     return _registry[0]
 
 
-TARGETS = (try_update, try_order, try_history, try_plan, try_run_file)
+TARGETS = (try_update, try_schema, try_order, try_history, try_plan, try_run_file)
 
 
 @pytest.mark.parametrize(

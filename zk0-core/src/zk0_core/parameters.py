@@ -20,4 +20,4 @@ def set_params(params: "Mapping[str, torch.nn.Parameter]", values: Tensors) -> N
 
     with torch.no_grad():
         for name, param in params.items():
-            param.copy_(torch.from_numpy(values[name]))
+            param.copy_(torch.tensor(values[name]))  # what came by wire can only be read

@@ -31,11 +31,16 @@ class WeightedMean:
             total += tensors[name].astype("float64") * weight
         self.weight += weight
 
-    def value(self) -> "Tensors":
-        """Return the mean, float64."""
-        from zk0_core.tensors import as_arrays
+    def value(self, over: float | None = None) -> "Tensors":
+        """Return the mean, float64; the sums become it, so that nothing can be added to it.
 
-        return as_arrays({name: total / self.weight for name, total in self.sums.items()})
+        Args:
+            over: What the sums are divided by instead of the weights' own sum.
+        """
+        sums, self.sums = self.sums, {}
+        for total in sums.values():
+            total /= self.weight if over is None else over
+        return sums
 
 
 def moved(params: "Tensors", step: "Mapping[str, np.ndarray]") -> "Tensors":

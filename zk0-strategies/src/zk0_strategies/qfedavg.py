@@ -9,6 +9,7 @@ L cancels but for one place; it is written that way below. Clients count alike, 
 number of examples. q = 0 is the plain mean over clients.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import attrs
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 TINY = 1e-10
 """Added to losses, as Flower does, so that one of 0 has its powers."""
+
+MOST_DIGITS = 200
+"""A client whose F^q has more would count for all others, and beyond 308 it is no number."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +62,8 @@ class QFedAvg(StrategyDefaults):
         """Fold one update in, weighted by F^q.
 
         Raises:
-            WireError: if it comes without a loss before training, or with a negative one.
+            WireError: if it comes without a loss before training, with a negative one, or with one
+                whose power is out of range.
         """
         from zk0_core.tensors import norm
 
@@ -68,11 +73,15 @@ class QFedAvg(StrategyDefaults):
                 f"the loss before training is {update.start_loss}; qfedavg needs one of at least 0"
             )
         loss = update.start_loss + TINY
+        if q * math.log10(loss) > MOST_DIGITS:
+            raise WireError(
+                f"the loss before training is {loss:g}; its power with q = {q:g} is above "
+                f"1e{MOST_DIGITS}"
+            )
         self._mean.add(update.delta, loss**q)
         length = norm(update.delta)
         self._denominator += loss**q + q * loss ** (q - 1) * self._options.lipschitz * length**2
 
     def finish(self) -> "Tensors":
         """Return the formula above, as float32."""
-        step = {name: total / self._denominator for name, total in self._mean.sums.items()}
-        return moved(self._params, step)
+        return moved(self._params, self._mean.value(over=self._denominator))

@@ -7,6 +7,7 @@ from flwr.app import RecordDict
 
 from zk0_core.errors import WireError
 from zk0_core.tensors import Tensors
+from zk0_core.wire.groups import array_groups, config_groups, metric_groups
 
 GROUPS = ("update", "extra")
 """Names of the tensors that a reply may hold."""
@@ -40,11 +41,11 @@ def check_envelope(record: RecordDict, most: int) -> None:
         raise WireError(
             f"sent {size} bytes, at most {most} are taken; see max_update_mb of the run file"
         )
-    headers, groups = set(record.config_records), set(record.array_records)
-    unknown = sorted((headers - {"header"}) | (groups - set(GROUPS)) | set(record.metric_records))
+    headers, groups = set(config_groups(record)), set(array_groups(record))
+    unknown = sorted((headers - {"header"}) | (groups - set(GROUPS)) | set(metric_groups(record)))
     if unknown:
         raise WireError(f"sent what nobody asked for: {', '.join(unknown)[:200]}")
-    for key, value in record.config_records.get("header", {}).items():
+    for key, value in config_groups(record).get("header", {}).items():
         if not isinstance(value, str):
             raise WireError(f"{key[:40]} of the header is no text")
 
@@ -53,11 +54,11 @@ def size_of(record: RecordDict) -> int:
     """Return the bytes of all that `record` holds, names included."""
     arrays = sum(
         len(name) + len(array.data)
-        for named in record.array_records.values()
+        for named in array_groups(record).values()
         for name, array in named.items()
     )
-    others: list[Mapping[str, Any]] = [*record.config_records.values()]
-    others += [*record.metric_records.values()]
+    others: list[Mapping[str, Any]] = [*config_groups(record).values()]
+    others += [*metric_groups(record).values()]
     return arrays + sum(len(key) + _size(value) for other in others for key, value in other.items())
 
 

@@ -14,6 +14,7 @@ from flwr.serverapp import Grid
 
 from zk0_core.errors import WireError
 from zk0_core.server.envelope import check_envelope
+from zk0_core.wire.orders import MOST_SHOWN
 from zk0_core.wire.spool import read_record, write_record
 
 MOST_BYTES = 64 * 2**20
@@ -83,7 +84,7 @@ class Exchange:
     def ask(
         self,
         message_type: str,
-        contents: Mapping[str, RecordDict],
+        contents: dict[str, RecordDict],
         nodes: Mapping[str, int],
         most_bytes: int = MOST_BYTES,
     ) -> Iterator[Reply]:
@@ -91,17 +92,17 @@ class Exchange:
 
         Args:
             message_type: Which function of the ClientApp answers, such as "train".
-            contents: Client name to what it is sent.
+            contents: Client name to what it is sent. It is emptied: what was sent does not stay in
+                memory beside what comes back.
             nodes: Client name to its node.
             most_bytes: An answer that is larger is dropped, unread.
         """
         clients = sorted(contents)
-        messages = [
-            Message(content=contents[client], dst_node_id=nodes[client], message_type=message_type)
-            for client in clients
-        ]
+        pushed = self._grid.push_messages(
+            [Message(contents.pop(client), nodes[client], message_type) for client in clients]
+        )
         # The node of a lost reply is not its sender's: keep the client of every message.
-        waiting = dict(zip(self._grid.push_messages(messages), clients, strict=True))
+        waiting = dict(zip(pushed, clients, strict=True))
         seconds = self.patience.round
         deadline = None if seconds is None else time.monotonic() + seconds
         early: dict[str, Path | Reply] = {}
@@ -119,13 +120,14 @@ class Exchange:
     ) -> Reply:
         """Return the answer of the client `turn`; others that come before it go into `early`."""
         while turn not in early:
-            for client, reply in self._pull(waiting, most_bytes):
-                if client == turn:
+            for message_id in list(waiting):
+                reply = self._pull(message_id, waiting, most_bytes)
+                if reply is None:
+                    continue
+                if reply.client == turn:
                     return reply
-                if reply.record is None:
-                    early[client] = reply
-                else:
-                    early[client] = write_record(self._spool / f"{client}.spool", reply.record)
+                early[reply.client] = self._put_aside(reply)
+                del reply  # or it would stay in memory beside the next one
             if turn in early:
                 break
             if deadline is not None and time.monotonic() > deadline:
@@ -136,16 +138,23 @@ class Exchange:
         arrived = early.pop(turn)
         return Reply(turn, read_record(arrived)) if isinstance(arrived, Path) else arrived
 
-    def _pull(self, waiting: dict[str, str], most_bytes: int) -> Iterator[tuple[str, Reply]]:
-        for message_id in list(waiting):
-            for message in self._grid.pull_messages([message_id]):
-                client = waiting.pop(message_id)
-                yield client, _reply(client, message, most_bytes)
+    def _pull(self, message_id: str, waiting: dict[str, str], most_bytes: int) -> Reply | None:
+        """Return the answer to a message, which is waited for no more; None without one so far."""
+        for message in self._grid.pull_messages([message_id]):
+            return _reply(waiting.pop(message_id), message, most_bytes)
+        return None
+
+    def _put_aside(self, reply: Reply) -> Path | Reply:
+        """Return where `reply` waits on disk; itself if there is no record in it."""
+        if reply.record is None:
+            return reply
+        return write_record(self._spool / f"{reply.client}.spool", reply.record)
 
 
 def _reply(client: str, message: Message, most_bytes: int) -> Reply:
     if message.has_error():
-        return Reply(client, None, ClientFailed(f"client failed: {message.error.reason}"))
+        reason = " ".join(str(message.error.reason)[:MOST_SHOWN].split())
+        return Reply(client, None, ClientFailed(f"client failed: {reason}"))
     try:
         check_envelope(message.content, most_bytes)
     except WireError as problem:

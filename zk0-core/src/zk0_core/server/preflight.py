@@ -1,7 +1,8 @@
 """Before the first round: who is there, what data they have, and whether it fits."""
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 from loguru import logger
@@ -13,8 +14,10 @@ from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.ranges import range_findings
 from zk0_core.errors import DataError, RoundError, WireError, Zk0Error
 from zk0_core.lerobot.stats import pool
+from zk0_core.server.claims import check_claims
 from zk0_core.server.exchange import Exchange, Reply
 from zk0_core.wire.orders import (
+    MOST_TEXT,
     QUERY_SCHEMA,
     ClientError,
     Recipe,
@@ -39,6 +42,11 @@ class Roster:
     def names(self) -> list[str]:
         """The clients' names, in order."""
         return [report.client for report in self.reports]
+
+    @functools.cached_property
+    def frames(self) -> Mapping[str, int]:
+        """How many frames each client said that it trains on, by name."""
+        return {report.client: report.frames for report in self.reports}
 
     def without(self, client: str, why: str) -> "Roster":
         """Return the roster without `client`, which cannot take part."""
@@ -128,10 +136,12 @@ def _schema_report(reply: Reply) -> SchemaReport:
         raise RoundError(f"before training, {reply.problem}")
     if header_type(reply.record) == ClientError.__name__:
         problem = from_record(reply.record, ClientError)
-        raise (DataError if problem.usage else RoundError)(problem.reason)
+        reason = " ".join(problem.reason[:MOST_TEXT].split())
+        raise (DataError if problem.usage else RoundError)(reason)
     report = from_record(reply.record, SchemaReport)
     if not NAME.fullmatch(report.client) or report.client.lower() in RESERVED:
         raise WireError(f"a client calls itself {report.client[:40]!r}, which is no file's name")
+    check_claims(report)
     return report
 
 

@@ -60,13 +60,9 @@ class Federation:
     keep: Path | None = None
     """Where a round's updates stay for a strategy that sees all at once; None when it streams."""
 
-    def frames(self, client: str) -> int:
-        """Return how many frames `client` said that it trains on."""
-        return next(report.frames for report in self.roster.reports if report.client == client)
-
     def asked(self, order: RoundOrder, params: Tensors) -> Asked:
         """Return what the answer to `order` must fit, `params` being those that are exchanged."""
-        return Asked(order, params, self.codec, self.frames(order.client))
+        return Asked(order, params, self.codec, self.roster.frames[order.client])
 
 
 def run_round(
@@ -89,6 +85,7 @@ def run_round(
     shared, personal = split(params, personal_patterns(plan.strategy))
     strategy.begin(shared, round)
     contents = pack_orders(federation, orders, shared)
+    sent = {client: bytes_in(content) for client, content in contents.items()}
     comparison = Comparison(plan.seed)
     accepted: list[ClientRecord] = []
     refused: list[Refusal] = []
@@ -96,8 +93,7 @@ def run_round(
     for reply in federation.exchange.ask(TRAIN, contents, federation.roster.nodes, limit):
         asked = federation.asked(orders[reply.client], shared)
         try:
-            sent = bytes_in(contents[reply.client])
-            accepted.append(fold_in(federation, reply, asked, comparison, sent))
+            accepted.append(fold_in(federation, reply, asked, comparison, sent[reply.client]))
         except WireError as problem:
             # It may quote what was sent, which may be long, or lines of a log.
             reason = " ".join(str(problem)[:MOST_SHOWN].split())
@@ -119,10 +115,10 @@ def run_round(
         lr=common.at(steps - 1, steps),
         mu=federation.schedules.mu(round, history).at(steps - 1, steps),
         bytes_up=sum(client.bytes_up for client in accepted),
-        bytes_down=sum(bytes_in(content) for content in contents.values()),
+        bytes_down=sum(sent.values()),
         seconds=time.perf_counter() - started,
     )
-    stop_when_lost(history.with_round(record))
+    stop_when_lost(history.with_round(record), plan.min_updates)
     return params, record
 
 
@@ -136,7 +132,7 @@ def make_order(
         round=round,
         client=client,
         # A client that claims more frames than there are must not end the others' run.
-        local_steps=min(federation.plan.steps_of(federation.frames(client)), MOST_STEPS),
+        local_steps=min(federation.plan.steps_of(federation.roster.frames[client]), MOST_STEPS),
         lr=lr,
         mu=federation.schedules.mu(round, history, client),
         boost=lr.start / common.start if common.start else 1.0,
@@ -195,12 +191,14 @@ def fold_in(
     )
 
 
-def stop_when_lost(history: History) -> None:
-    """Raise RoundError when the last MAX_LOST_ROUNDS rounds did not count."""
+def stop_when_lost(history: History, needed: int) -> None:
+    """Raise RoundError when the last MAX_LOST_ROUNDS rounds did not count, for want of updates."""
     last = history.rounds[-MAX_LOST_ROUNDS:]
     if len(last) == MAX_LOST_ROUNDS and not any(record.counted for record in last):
-        reasons = "; ".join(f"{refusal.client}: {refusal.reason}" for refusal in last[-1].refused)
+        end = last[-1]
+        reasons = [f"{refusal.client}: {refusal.reason}" for refusal in end.refused]
+        reasons += [f"{client} is not asked any more" for client in end.quarantined]
         raise RoundError(
-            f"{MAX_LOST_ROUNDS} rounds in a row had too few usable updates "
-            f"(round {last[-1].round}: {reasons})"
+            f"{MAX_LOST_ROUNDS} rounds in a row had too few usable updates (round {end.round} had "
+            f"{'; '.join([f'{len(end.clients)} of the {needed} that it needs', *reasons])})"
         )

@@ -7,6 +7,7 @@ bytes could ask for gigabytes.
 
 import io
 import math
+from typing import Literal
 
 import numpy as np
 from flwr.app import Array
@@ -18,13 +19,13 @@ KINDS = "biuf"
 
 
 def read_array(name: str, array: Array) -> np.ndarray:
-    """Return the values of `array`.
+    """Return the values of `array`, which lie where its bytes do: they can only be read.
 
     Raises:
         WireError: naming the array, if it is none of NumPy's, of a kind that does not travel, or
             does not hold as many bytes as it says.
     """
-    shape, dtype, start = _claimed(name, array)
+    shape, order, dtype, start = _claimed(name, array)
     if dtype.kind not in KINDS:
         raise WireError(f"{name} has dtype {dtype}; only numbers travel")
     size, claimed = len(array.data) - start, math.prod(shape) * dtype.itemsize
@@ -34,11 +35,11 @@ def read_array(name: str, array: Array) -> np.ndarray:
         raise WireError(
             f"{name} is announced as {array.dtype} {tuple(array.shape)} and is {dtype} {shape}"
         )
-    return array.numpy()
+    return np.frombuffer(array.data, dtype, offset=start).reshape(shape, order=order)
 
 
-def _claimed(name: str, array: Array) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Return shape, dtype, and where the values start, as the header has it."""
+def _claimed(name: str, array: Array) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype, int]:
+    """Return shape, order, dtype, and where the values start, as the header has it."""
     file = io.BytesIO(array.data)
     try:
         if array.stype != "numpy.ndarray":
@@ -47,7 +48,7 @@ def _claimed(name: str, array: Array) -> tuple[tuple[int, ...], np.dtype, int]:
         # Version 2 is for headers that do not fit into 64 KiB, 3 for names of structured types.
         if version != (1, 0):
             raise ValueError(f"version {version[0]}.{version[1]} of the format")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
     # The header is a literal of Python's, and its parser raises anything from SyntaxError to
     # TokenError and RecursionError; whatever it is, it is about these bytes.
     except Exception as problem:
@@ -55,4 +56,4 @@ def _claimed(name: str, array: Array) -> tuple[tuple[int, ...], np.dtype, int]:
         raise WireError(f"{name} is no array of NumPy's: {text[:200]}") from None
     if any(side < 0 for side in shape):
         raise WireError(f"{name} claims the shape {shape}")
-    return shape, dtype, file.tell()
+    return shape, "F" if columns_first else "C", dtype, file.tell()

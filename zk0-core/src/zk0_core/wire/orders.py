@@ -18,6 +18,7 @@ from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.span import Span
 from zk0_core.strict import structured, unstructured
 from zk0_core.tensors import Tensors, as_arrays, fingerprint
+from zk0_core.wire.groups import array_groups, config_groups
 from zk0_core.wire.npy import read_array
 
 WIRE_VERSION = 1
@@ -29,6 +30,10 @@ TRAIN = "train"
 MOST_SHOWN = 500
 """Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
 
+MOST_TEXT = 4096
+"""Characters of a dataset's address, which every round's record repeats, and of why a client cannot
+take part."""
+
 MOST_BATCH, MOST_STEPS, MOST_RATE = 2**16, 10**7, 1e6
 """Frames of a step, steps of a round, and lr or mu, beyond which an order is a mistake or worse."""
 
@@ -36,6 +41,7 @@ _RATE = Check(
     lambda span: min(span.hi, span.lo) >= 0 and max(span.hi, span.lo) <= MOST_RATE,
     f"between 0 and {MOST_RATE:g}",
 )
+_TEXT = Check(lambda text: len(text) <= MOST_TEXT, f"at most {MOST_TEXT} characters long")
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +68,7 @@ class SchemaReport:
     """A client's answer in preflight: all that it tells of its data."""
 
     client: str
-    dataset: str
+    dataset: str = attrs.field(validator=_TEXT)
     schema: DatasetSchema
     statistics: Statistics
     """Normalisation sums over the episodes it trains on."""
@@ -140,7 +146,7 @@ class RoundReport:
     client: str
     nonce: str
     """That of the order."""
-    dataset: str
+    dataset: str = attrs.field(validator=_TEXT)
     examples: int
     steps: int
     policy_loss: float
@@ -198,7 +204,7 @@ def to_record(header: Any, **groups: Packed) -> RecordDict:
 
 def header_type(record: RecordDict) -> str:
     """Return the name of the header's type; empty when there is no header."""
-    header = record.config_records.get("header")
+    header = config_groups(record).get("header")
     return str(header.get("type", "")) if header else ""
 
 
@@ -209,7 +215,7 @@ def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
         WireError: if it is missing, of another type, or has missing, unknown or mistyped fields.
     """
     try:
-        header = record.config_records["header"]
+        header = config_groups(record)["header"]
         if header_type(record) != kind.__name__:
             raise WireError(f"expected a {kind.__name__}, got a {header_type(record)}")
         return structured(json.loads(str(header["json"])), kind)
@@ -227,8 +233,8 @@ def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
         WireError: if the group is missing or its bytes are not those that `sender` hashed.
     """
     try:
-        arrays = record.array_records[group]
-        expected = record.config_records["header"][group]
+        arrays = array_groups(record)[group]
+        expected = config_groups(record)["header"][group]
     except KeyError as problem:
         raise WireError(f"{sender} sent no tensors {group!r}") from problem
     tensors = {name: read_array(name, array) for name, array in arrays.items()}
@@ -243,5 +249,5 @@ def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
 def bytes_in(record: RecordDict) -> int:
     """Return the bytes that the tensors of `record` take on the wire."""
     return sum(
-        len(array.data) for arrays in record.array_records.values() for array in arrays.values()
+        len(array.data) for arrays in array_groups(record).values() for array in arrays.values()
     )

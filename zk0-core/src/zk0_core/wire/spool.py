@@ -10,6 +10,7 @@ from pathlib import Path
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from zk0_core.files import whole_file
+from zk0_core.wire.groups import array_groups, config_groups
 
 
 def write_record(path: Path, record: RecordDict) -> Path:
@@ -20,13 +21,13 @@ def write_record(path: Path, record: RecordDict) -> Path:
                 [name, array.dtype, array.shape, array.stype, len(array.data)]
                 for name, array in named.items()
             ]
-            for group, named in record.array_records.items()
+            for group, named in array_groups(record).items()
         },
-        "header": dict(record.config_records.get("header", {})),
+        "header": dict(config_groups(record).get("header", {})),
     }
     with whole_file(path) as temporary, temporary.open("wb") as file:
         file.write(json.dumps(described).encode() + b"\n")
-        for named in record.array_records.values():
+        for named in array_groups(record).values():
             for array in named.values():
                 file.write(array.data)
     return path
