@@ -154,7 +154,11 @@ def test_dry_run_prints_toml(zk0, run_file: str) -> None:
         (
             "--scheduler warm-restarts --scheduler cosine --scheduler.t-zero 1",
             "--scheduler.t-zero: none of warm-restarts, cosine has it; zk0 plugins show scheduler "
-            "NAME lists what each has",
+            "NAME lists what each has\n",
+        ),
+        (
+            "--scheduler warm-restarts --scheduler cosine --scheduler.eta-mim 1",
+            "NAME lists what each has; did you mean '--scheduler.eta-min'?\n",
         ),
         (
             "--scheduler warm-restarts --scheduler.t-mult 1.2",
@@ -203,10 +207,11 @@ def test_two_clients_of_one_name(zk0, run_file: str) -> None:
     assert "two clients have the name 'a': local:/a and local:/b; rename one" in shown.error
 
 
-def test_an_output_folder_in_use(zk0, run_file: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_output_folder_in_use(zk0, run_file: str, tmp_path: Path, more) -> None:
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "history.jsonl").touch()
-    shown = zk0("run", run_file, "--output", str(tmp_path / "used"))
+    shown = zk0("run", run_file, "--output", str(tmp_path / "used"), *more)
     assert shown.status == 2
     assert shown.error == (
         f"Error: output folder {tmp_path}/used is in use; choose another with --output\n"

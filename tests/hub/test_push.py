@@ -140,6 +140,21 @@ def test_with_consent_the_card_names_datasets(zk0: Zk0, server: Hub, write_run: 
     assert "were not asked" not in card
 
 
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_base_is_named_if_it_is_on_the_hub(
+    zk0: Zk0, server: Hub, write_run: WriteRun, tmp_path: Path, folder: bool
+) -> None:
+    """A folder of this machine, in `tmp_path` where we are, may be written as one of its names."""
+    if folder:
+        (tmp_path / "ann" / "base").mkdir(parents=True)
+    policy = PluginChoice("policy", "lerobot", {"path": "ann/base"})
+    written = write_run(planned=plan(policy=policy))
+    write_model(written, "final")
+    assert zk0("push", str(written), "ann/lift").status == 0
+    card = server.repositories["ann/lift"].files["README.md"].decode()
+    assert ('base_model: "ann/base"' in card.splitlines()) != folder
+
+
 def test_datasets_of_the_hub_are_named_once_and_without_revision(
     zk0: Zk0, server: Hub, write_run: WriteRun
 ) -> None:

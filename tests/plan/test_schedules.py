@@ -73,8 +73,20 @@ def test_mu_is_never_negative_and_zero_without_mu(plan: RunPlan) -> None:
 
 
 def test_a_schedule_that_gives_no_number_is_named(plan: RunPlan) -> None:
-    with pytest.raises(UsageError, match=r"Times gives nan to nan in round 2; a schedule must"):
+    text = (
+        r"Times gives nan to nan, at phases 0\.0 to 0\.0, in round 2; a schedule must give finite"
+    )
+    with pytest.raises(UsageError, match=text):
         lr_span(plan, (Times(float("nan")),), 2, NOTHING)
+
+
+def test_a_phase_that_is_no_number_is_none_either(plan: RunPlan) -> None:
+    class Endless:
+        def value(self, *arguments: object) -> Span:
+            return Span(1.0, 0.0, 0.0, float("inf"))
+
+    with pytest.raises(UsageError, match=r"Endless gives 1\.0 to 0\.0, at phases 0\.0 to inf, in"):
+        lr_span(plan, (Endless(),), 1, NOTHING)
 
 
 def test_schedules_of_a_plan(resolve) -> None:

@@ -79,6 +79,7 @@ def test_a_page_shows_the_whole_run(write_run: WriteRun) -> None:
         "rollouts = 10",
     ):
         assert shown in text, shown
+    assert "epsilon</th>" not in text  # nobody adds noise
 
 
 def test_the_same_run_gives_the_same_bytes(write_run: WriteRun) -> None:
@@ -103,6 +104,16 @@ def test_what_others_named_is_text(write_run: WriteRun) -> None:
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;$" in text
     assert [tag for tag, _ in page.elements].count("script") == 1
+
+
+def test_what_clients_spent_of_their_privacy_is_shown(write_run: WriteRun) -> None:
+    start, first, last = history().rounds
+    left, right = last.clients
+    private = attrs.evolve(last, clients=(attrs.evolve(left, epsilon=2.5), right))
+    text = written(write_run(History((start, first, private))))
+    check(text)
+    assert '<th scope="col" class="figure">epsilon</th>' in text
+    assert '<td class="figure">2.50</td><td class="figure">0</td></tr>' in text
 
 
 def test_a_run_that_only_started_has_a_page(write_run: WriteRun) -> None:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from tests.federation.test_run import history_without_times, model_hash, small_plan
+from zk0_core.cache import cache_folder
 from zk0_core.disk import (
     SPARE,
     DiskFull,
@@ -23,9 +24,9 @@ from zk0_core.disk import (
     round_bytes,
     stopping_when_full,
 )
-from zk0_core.errors import Zk0Error
+from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import RunPlan
-from zk0_core.run import resume
+from zk0_core.run import resume, run
 from zk0_core.runfile import plan_to_json
 from zk0_core.server.checkpoint import Checkpoint, Checkpoints
 from zk0_core.server.output import RunFolder
@@ -149,6 +150,23 @@ def test_room_is_looked_for_before_it_is_needed(tmp_path: Path) -> None:
     assert str(no.value).endswith(f"MB needed in {tmp_path}; free some, then zk0 resume {tmp_path}")
 
 
+@pytest.mark.parametrize(("what", "choice"), [("output", "--output"), ("cache", "ZK0_CACHE")])
+def test_room_is_looked_for_before_a_run(
+    what: str, choice: str, tmp_path: Path, monkeypatch
+) -> None:
+    """A disk with 100 MB of the 512 that are needed; nothing is written."""
+    full = tmp_path / "run" if what == "output" else cache_folder()
+    free = {full: 100 * 2**20}
+    monkeypatch.setattr("zk0_core.run.free_bytes", lambda path: free.get(path, 2**40))
+    with pytest.raises(UsageError) as refused:
+        run(plan(), tmp_path / "run")
+    assert str(refused.value) == (
+        f"too little disk for the {what} folder {full}: 100 MB free, 512 MB needed; free some, or "
+        f"choose another with {choice}"
+    )
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_a_round_writes(tmp_path: Path) -> None:
     """6 values are 24 bytes: 4 times for the server and for each of 2 clients, a model of 5."""
     (tmp_path / "config").write_text("12345")
@@ -194,7 +212,9 @@ def test_a_bit_that_is_not_the_one_that_was_written_is_found(tmp_path: Path) -> 
         read_tensors(path)
 
 
-def test_a_damaged_checkpoint_is_left_out_for_the_one_before(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_left_out_for_the_one_before(
+    tmp_path: Path, said: list[str]
+) -> None:
     checkpoints = Checkpoints(tmp_path)
     for round in (1, 2):
         checkpoints.save(Checkpoint(round, {"w": np.full(3, round, np.float32)}, {}))
@@ -204,6 +224,10 @@ def test_a_damaged_checkpoint_is_left_out_for_the_one_before(tmp_path: Path) -> 
     last = checkpoints.last()
     assert last is not None
     assert (last.round, last.params["w"].tolist()) == (1, [1.0, 1.0, 1.0])
+    assert said == [
+        f"checkpoint of round 2 is left out: {tmp_path}/round_2/params.safetensors is damaged: its "
+        "hash is not the one that was written with it"
+    ]
     (tmp_path / "round_1" / "strategy.safetensors").unlink()
     with pytest.raises(Zk0Error) as refused:
         checkpoints.last()

@@ -1,14 +1,15 @@
 """Four clients, one of which sends what it should not: the run ends, names it, and learns."""
 
 import io
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, ConfigRecord, Error, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, RecordDict
 
 from zk0_core.errors import RoundError, WireError
 from zk0_core.history import History, Refusal, RoundRecord
@@ -23,6 +24,7 @@ from zk0_core.transforms import NormClip, server_transforms
 from zk0_core.wire.npy import read_array
 from zk0_core.wire.orders import (
     MOST_SHOWN,
+    MOST_TEXT,
     RoundReport,
     from_record,
     pack,
@@ -191,6 +193,19 @@ def test_a_reason_is_one_short_line_whatever_was_sent(run) -> None:
     assert len(reason) <= MOST_SHOWN
 
 
+def test_an_address_is_no_longer_than_one_may_be(run) -> None:
+    """Every round's record repeats it."""
+
+    def forge(content: RecordDict) -> RecordDict:
+        header = json.loads(str(content["header"]["json"]))
+        content["header"]["json"] = json.dumps({**header, "dataset": "x" * (MOST_TEXT + 1)})
+        return content
+
+    reason = run("fedavg", forge).history.rounds[0].refused[0].reason
+    assert reason.startswith("malformed RoundReport: dataset must be at most 4096 characters long,")
+    assert len(reason) <= MOST_SHOWN
+
+
 def test_a_replayed_update_is_refused_by_its_round(run, without) -> None:
     clients = run("fedavg", replay())
     refused = [refusal.reason for record in clients.history.rounds for refusal in record.refused]
@@ -206,6 +221,36 @@ def test_an_answer_to_another_order_of_the_same_round_is_refused_by_its_nonce(ru
 
     reason = run("fedavg", forge).history.rounds[0].refused[0].reason
     assert reason == "report answers another order of round 1: its nonce is not this one's"
+
+
+def test_what_changed_on_the_way_is_dropped_in_either_direction(run, federate, quadratic) -> None:
+    def other(group: str) -> Callable[[RecordDict], RecordDict]:
+        def change(content: RecordDict) -> RecordDict:
+            changed = Array(np.full(4, 0.5, np.float32))
+            content[group] = ArrayRecord({**content[group], "body.w": changed})
+            return content
+
+        return change
+
+    (up, *_) = run("fedavg", other("update")).history.rounds[0].refused
+    assert up.reason.startswith("hash mismatch in 'update' from evil: sent ")
+    assert not up.failed
+
+    problems = {name: quadratic([1.0] * 4, TARGETS[0].tolist()) for name in CLIENTS}
+    clients = federate(problems, "fedavg")
+    push = clients.grid.push_messages
+
+    def push_changed(messages: Iterable[Message]) -> Iterable[str]:
+        first, *others = messages
+        other("params")(first.content)
+        return push([first, *others])
+
+    clients.grid.push_messages = push_changed
+    record = clients.round()
+    (down,) = record.refused
+    assert (down.client, down.failed) == ("evil", True)
+    assert down.reason.startswith("hash mismatch in 'params' from the server: sent ")
+    assert [entry.client for entry in record.clients] == ["left", "mid", "right"]
 
 
 LARGE, FLIP = each(lambda a: a * np.float32(1000)), each(lambda a: -a)
@@ -240,6 +285,19 @@ def test_a_robust_strategy_ends_near_where_it_would_have(
 def test_fedavg_is_led_astray_by_both(run, without) -> None:
     for forge in (LARGE, FLIP):
         assert loss(run("fedavg", forge)) > 1.5 * without()[0]
+
+
+def test_a_bound_on_norms_holds_no_variate(run, without) -> None:
+    """What `scaffold` sends beside the update corrects everybody's gradients, at any length."""
+
+    def forge(content: RecordDict) -> RecordDict:
+        variate = tensors_from(content, "extra", "evil")
+        turned = {name: array * np.float32(-1000) for name, array in variate.items()}
+        update = tensors_from(content, "update", "evil")
+        return to_record(from_record(content, RoundReport), update=pack(update), extra=pack(turned))
+
+    clients = run("scaffold", forge, norm_clip=0.45)
+    assert loss(clients) > 1.5 * without("scaffold", norm_clip=0.45)[0]
 
 
 def test_honest_clients_do_not_stand_out(run) -> None:
@@ -278,6 +336,21 @@ def test_quarantine_counts_refusals_and_no_failures() -> None:
     assert quarantined(history, 4) == ()
     assert quarantined(history, 0) == ()
     assert quarantined(refusals(["a"], ["a"], ["a"], failed=True), 1) == ()
+
+
+def test_three_rounds_without_enough_updates_end_the_run(federate, quadratic) -> None:
+    """One of three is refused for good after two rounds; a third is needed."""
+    problems = {name: quadratic([1.0], [1.0]) for name in ("ann", "bob", "evil")}
+    clients = federate(problems, "fedavg", min_updates=3, quarantine_after=2)
+    clients.grid.forge["evil"] = first(np.nan)
+    for _ in range(2):
+        assert not clients.round().counted
+    with pytest.raises(RoundError) as ended:
+        clients.round()
+    assert str(ended.value) == (
+        "3 rounds in a row had too few usable updates (round 3 had 2 of the 3 that it needs; evil "
+        "is not asked any more)"
+    )
 
 
 def test_nobody_left_to_ask_ends_the_run() -> None:

@@ -31,6 +31,39 @@ PROGRAM = (
 )
 
 
+DYING = f"""
+import importlib, os, signal
+{PROGRAM.rpartition("; ")[0]}
+
+module, name, calls = importlib.import_module(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+function = getattr(module, name)
+
+
+def deadly(*args, **kwargs):
+    global calls
+    calls -= 1
+    if not calls:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*args, **kwargs)
+
+
+setattr(module, name, deadly)
+{PROGRAM.rpartition("; ")[2]}
+"""
+"""PROGRAM, killed when a function of a module is called for the so-manieth time."""
+
+MOMENTS = {
+    # One of the two updates of round 2 is in, the other on its way.
+    "training": ("zk0_core.server.rounds", "fold_in", "4"),
+    # The strategy has made new parameters in round 2, and its state is that of the round to come.
+    "aggregation": ("zk0_core.server.rounds", "fitting", "2"),
+    # Of round 1's two evaluators, after 2 of round 0, one is done.
+    "evaluation": ("zk0_core.server.evaluation", "build_evaluator", "4"),
+    # Round 2 is in the history; of its checkpoint, the third of two files each, one is written.
+    "checkpoint": ("zk0_core.server.checkpoint", "write_tensors", "6"),
+}
+
+
 def plan() -> RunPlan:
     """Three rounds with a strategy that has a state of its own, a model saved after each."""
     strategy = PluginChoice("strategy", "fedavgm", {"momentum": 0.9, "lr": 1.0})
@@ -39,11 +72,10 @@ def plan() -> RunPlan:
     )
 
 
-def started(folder: Path) -> subprocess.Popen[str]:
+def started(folder: Path, program: str = PROGRAM, *arguments: str) -> subprocess.Popen[str]:
     """Start the run in a process of its own, and return once its plan is written."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder)], stdin=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", program, str(folder), *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
     assert process.stdin
     process.stdin.write(plan_to_json(plan()))
     process.stdin.close()
@@ -77,6 +109,19 @@ def test_a_killed_run_ends_as_if_it_never_was(
         resume(tmp_path / "run")
     assert model_hash(tmp_path / "run") == model_hash(whole)
     assert history_without_times(tmp_path / "run") == history_without_times(whole)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_killed_in_the_middle_of_something_ends_the_same(
+    moment: str, reference: tuple[Path, float], tmp_path: Path
+) -> None:
+    """Moments drawn at random rarely fall into what takes milliseconds."""
+    process = started(tmp_path / "run", DYING, *MOMENTS[moment])
+    assert process.wait() == -signal.SIGKILL
+    resume(tmp_path / "run")
+    assert model_hash(tmp_path / "run") == model_hash(reference[0])
+    assert history_without_times(tmp_path / "run") == history_without_times(reference[0])
 
 
 def test_a_finished_run_is_not_resumed(reference: tuple[Path, float]) -> None:

@@ -111,6 +111,16 @@ def test_qfedavg_refuses_an_update_without_a_loss(build, loss) -> None:
         strategy.add(Update("a", 1, {"w": np.ones(1, np.float32)}, start_loss=loss))
 
 
+def test_qfedavg_refuses_a_loss_whose_power_is_out_of_range(build, combine) -> None:
+    # 1e10 to the power of 20 is 1e200; a little more is too much.
+    assert np.isfinite(combine("qfedavg", [1.0], [2.0], losses=[0.9e10, 1.0], q=20.0)).all()
+    strategy = build("qfedavg", q=20.0)
+    strategy.begin({"w": np.zeros(1, np.float32)}, 1)
+    text = r"the loss before training is 1e\+18; its power with q = 20 is above 1e200"
+    with pytest.raises(WireError, match=text):
+        strategy.add(Update("a", 1, {"w": np.ones(1, np.float32)}, start_loss=1e18))
+
+
 def test_qfedavg_favours_the_client_that_is_worse_off(federate, quadratic) -> None:
     near, far = quadratic([1.0], [0.2]), quadratic([1.0], [-1.0])
     ends = {}

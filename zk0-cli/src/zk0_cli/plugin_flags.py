@@ -12,7 +12,7 @@ import attrs
 import click
 
 from zk0_core.errors import UsageError
-from zk0_core.options import describe, parse_flags
+from zk0_core.options import describe, did_you_mean, parse_flags
 from zk0_core.registry import Registry
 from zk0_core.settings import Choice, Settings
 
@@ -150,14 +150,16 @@ def _target(flag: PluginFlag, names: Sequence[str], registry: Registry) -> str:
         return flag.plugin
     if len(names) == 1:
         return names[0]
-    having = [name for name in names if flag.option in _options(flag.kind, name, registry)]
+    options = {name: _options(flag.kind, name, registry) for name in names}
+    having = [name for name in names if flag.option in options[name]]
+    option = flag.option.replace("_", "-")
     if not having:
+        known = {known.replace("_", "-") for each in options.values() for known in each}
         raise UsageError(
             f"{flag.flag}: none of {', '.join(names)} has it; zk0 plugins show {flag.kind} NAME "
-            "lists what each has"
+            f"lists what each has{did_you_mean(option, sorted(known), f'--{flag.kind}.')}"
         )
     if len(having) > 1:
-        option = flag.option.replace("_", "-")
         ways = " or ".join(f"--{flag.kind}.{name}.{option}" for name in having)
         raise UsageError(f"{flag.flag}: several have it; write {ways}")
     return having[0]

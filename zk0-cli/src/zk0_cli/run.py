@@ -169,6 +169,8 @@ def run(
         )
     if plot is not None:
         check_plot_path(plot)
+    if output is not None:
+        check_unused(output)
     asked_of_nodes = {
         "min_clients": min_clients,
         "wait": wait,
@@ -221,8 +223,6 @@ def _echo_plan(plan: RunPlan, as_json: bool) -> None:
 
 
 def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
-    # Before anything heavy is imported, so that a folder in use is told at once.
-    check_unused(folder)
     check_device(plan.device)
     from zk0_core import run as core
 

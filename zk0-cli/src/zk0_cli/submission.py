@@ -79,14 +79,11 @@ def submit(
     Raises:
         UsageError: if the federation's server does not run here.
     """
-    from zk0_cli.output import check_unused
     from zk0_core.federation.runs import Runs
     from zk0_core.federation.server import running
 
     folder = ServerFolder.of(federation)
     running(folder)
-    if output is not None:
-        check_unused(output)
     runs = Runs(folder)
     given = {field: value for field, value in asked.items() if value is not None}
     entry = runs.submit(plan, output, **given)

@@ -5,6 +5,7 @@ takes the base value. Everything follows from (plan, round, history, client), so
 run is the same run.
 """
 
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -101,10 +102,10 @@ def _fold(
     for schedule in schedules:
         value = schedule.value(round, span, history, client)
         span = value if isinstance(value, Span) else Span.constant(float(value))
-        if not all(abs(end) < float("inf") for end in (span.hi, span.lo)):
+        if not all(map(math.isfinite, attrs.astuple(span))):
             name = f"{type(schedule).__module__}.{type(schedule).__qualname__}"
             raise UsageError(
-                f"schedule {name} gives {span.hi} to {span.lo} in round {round}; a schedule must "
-                "give finite numbers"
+                f"schedule {name} gives {span.hi} to {span.lo}, at phases {span.phase0} to "
+                f"{span.phase1}, in round {round}; a schedule must give finite numbers"
             )
     return span

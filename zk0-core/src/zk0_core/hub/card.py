@@ -223,4 +223,6 @@ def _plain(text: str) -> str:
 def _is_hub_name(path: str) -> bool:
     import re
 
-    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", path))
+    # A folder of this machine may look like one, and is what the policy was loaded from.
+    named = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", path)
+    return bool(named) and not Path(path).exists()

@@ -37,6 +37,8 @@ class ClientRow:
     """Policy loss during local training."""
     boost: float | None
     """Mean of its lr relative to the others'."""
+    epsilon: float | None
+    """What it had spent of its privacy with its last update; None where it adds no noise."""
     refused: int
 
 
@@ -158,6 +160,7 @@ def _client(run: Run, name: str, dataset: str) -> ClientRow:
         examples=entries[-1][1].examples if entries else None,
         loss=_span([(record.round, entry.policy_loss) for record, entry in entries]),
         boost=sum(entry.boost for _, entry in entries) / len(entries) if entries else None,
+        epsilon=entries[-1][1].epsilon if entries else None,
         refused=sum(r.client == name for record in run.history.rounds for r in record.refused),
     )
 

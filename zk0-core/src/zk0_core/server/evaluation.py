@@ -1,15 +1,24 @@
 """The global model, scored on every evaluation dataset."""
 
+import math
+import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from zk0_core.data import Progress, Statistics, training_episodes
+from zk0_core.errors import Zk0Error
+from zk0_core.history import RoundRecord
 from zk0_core.parts import build_evaluator, open_dataset, reads_episodes
 from zk0_core.plan import EvaluationPlan, RunPlan
 from zk0_core.protocols import EvaluationRequest, TaskPool
 from zk0_core.server.model import ModelRef
+
+
+class Diverged(Zk0Error):
+    """A model scores what is no number: some of its weights are out of range, or all."""
 
 
 @attrs.frozen
@@ -29,7 +38,11 @@ def score_model(
     pool: TaskPool,
     progress: Progress | None = None,
 ) -> Scores:
-    """Return the figures of `model`, one entry a dataset, whichever evaluators gave them."""
+    """Return the figures of `model`, one entry a dataset, whichever evaluators gave them.
+
+    Raises:
+        Diverged: if one of them is a NaN or an infinity.
+    """
     by_dataset: dict[str, dict[str, Any]] = {}
     for evaluation in plan.evaluations:
         request = EvaluationRequest(
@@ -44,9 +57,34 @@ def score_model(
             rename=evaluation.rename,
         )
         figures = build_evaluator(evaluation.evaluator).evaluate(request)
+        if problem := not_finite(figures):
+            raise Diverged(f"on {evaluation.dataset}, {problem}: the model has diverged")
         by_dataset.setdefault(evaluation.dataset, {"name": evaluation.dataset}).update(figures)
     datasets = tuple(by_dataset.values())
     return Scores(datasets, _mean(datasets, "policy_loss"), _mean(datasets, "success_rate"))
+
+
+def not_finite(figures: Mapping[str, Any]) -> str | None:
+    """Return which of `figures`, or of the tables in them, is a NaN or an infinity, if any."""
+    for name, value in figures.items():
+        if isinstance(value, Mapping) and (problem := not_finite(value)):
+            return f"{name} {problem}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{name} is {value}"
+    return None
+
+
+def after_divergence(problem: Diverged, record: RoundRecord) -> str:
+    """Return what to say and do when the model after the round of `record` has diverged."""
+    text = f"after round {record.round}, {problem}"
+    if record.clients:
+        longest = max(record.clients, key=lambda entry: entry.update_norm)
+        median = statistics.median(entry.update_norm for entry in record.clients)
+        text += (
+            f"; the longest update was {longest.client}'s, of norm {longest.update_norm:.3g}, the "
+            f"median norm is {median:.3g}"
+        )
+    return text + "; start afresh with a lower lr, strategy.norm_clip or a robust strategy"
 
 
 def _normalised_for(

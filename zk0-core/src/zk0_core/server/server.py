@@ -11,7 +11,7 @@ from loguru import logger
 from zk0_core.disk import require_room, round_bytes
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
-from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.errors import RoundError, UsageError, Zk0Error
 from zk0_core.history import RoundRecord
 from zk0_core.parts import (
     build_broadcast_codec,
@@ -27,7 +27,7 @@ from zk0_core.protocols import Reporter
 from zk0_core.schedules import Schedules
 from zk0_core.server.budget import RoundBudget, planned_budget
 from zk0_core.server.checkpoint import Checkpoint
-from zk0_core.server.evaluation import score_model
+from zk0_core.server.evaluation import Diverged, after_divergence, score_model
 from zk0_core.server.exchange import Exchange
 from zk0_core.server.model import (
     ModelRef,
@@ -203,7 +203,10 @@ class Server:
         record = attrs.evolve(record, params_hash=ref.params_hash)
         if last or (self.plan.eval_every and round % self.plan.eval_every == 0):
             folder = self._folder.path / "evaluate" / f"round_{round}"
-            scores = score_model(self.plan, ref, round, folder, self.workers)
+            try:
+                scores = score_model(self.plan, ref, round, folder, self.workers)
+            except Diverged as problem:
+                raise RoundError(after_divergence(problem, record)) from None
             record = attrs.evolve(
                 record,
                 datasets=scores.datasets,
