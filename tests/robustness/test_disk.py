@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -210,6 +211,17 @@ def test_a_bit_that_is_not_the_one_that_was_written_is_found(tmp_path: Path) -> 
     save_file(PARAMS, path)
     with pytest.raises(DamagedFile, match="is damaged: its hash is not the one"):
         read_tensors(path)
+
+
+def test_a_copy_beside_the_checkpoints_is_none_of_them(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(Checkpoint(1, {"w": np.ones(3, np.float32)}, {}))
+    shutil.copytree(tmp_path / "round_1", tmp_path / "round_2.bak")
+    last = checkpoints.last()
+    assert last is not None
+    assert last.round == 1
+    checkpoints.save(Checkpoint(5, {"w": np.ones(3, np.float32)}, {}))
+    assert (tmp_path / "round_2.bak").is_dir()
 
 
 def test_a_damaged_checkpoint_is_left_out_for_the_one_before(

@@ -4,6 +4,7 @@ The clients' own states lie with the clients, kept by round; the orders say whic
 So a run that goes back to its last checkpoint, however it ended, trains as if it never had.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Checkpoints:
         with whole_folder(self._path(checkpoint.round)) as folder:
             write_tensors(folder / PARAMS, checkpoint.params)
             write_tensors(folder / STRATEGY, checkpoint.strategy)
-        for old in self._rounds()[:-KEPT]:
+        for old in sorted(rounds_in(self._folder))[:-KEPT]:
             shutil.rmtree(self._path(old))
 
     def last(self) -> Checkpoint | None:
@@ -51,7 +52,7 @@ class Checkpoints:
             Zk0Error: if there are some, and none of them can be used.
         """
         damaged: list[str] = []
-        for round in reversed(self._rounds()):
+        for round in sorted(rounds_in(self._folder), reverse=True):
             folder = self._path(round)
             try:
                 params, strategy = (read_tensors(folder / name) for name in (PARAMS, STRATEGY))
@@ -69,10 +70,11 @@ class Checkpoints:
             )
         return None
 
-    def _rounds(self) -> list[int]:
-        return sorted(
-            int(path.name.removeprefix("round_")) for path in self._folder.glob("round_*")
-        )
-
     def _path(self, round: int) -> Path:
         return self._folder / f"round_{round}"
+
+
+def rounds_in(folder: Path) -> dict[int, Path]:
+    """Return the folders in `folder` that are called round_N, by N; a person's copies are not."""
+    found = ((re.fullmatch(r"round_(\d+)", path.name), path) for path in folder.glob("round_*"))
+    return {int(name[1]): path for name, path in found if name and path.is_dir()}

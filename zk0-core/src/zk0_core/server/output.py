@@ -13,7 +13,7 @@ from zk0_core.files import write_bytes, write_json, write_text
 from zk0_core.history import History, RoundRecord, from_line, to_line
 from zk0_core.plan import RunPlan
 from zk0_core.report.analysis import NAME, video_analysis
-from zk0_core.server.checkpoint import Checkpoints
+from zk0_core.server.checkpoint import Checkpoints, rounds_in
 
 PLAN = "plan.json"
 HISTORY = "history.jsonl"
@@ -80,8 +80,8 @@ class RunFolder:
 
     def last_model(self) -> Path | None:
         """Return the folder of the last model that was saved after a round; None before one."""
-        saved = [path for path in (self.path / "models").glob("round_*") if path.is_dir()]
-        return max(saved, key=lambda path: int(path.name.removeprefix("round_")), default=None)
+        saved = rounds_in(self.path / "models")
+        return saved[max(saved)] if saved else None
 
     @property
     def checkpoints(self) -> Checkpoints:
