@@ -3,13 +3,20 @@
 Whatever it is, every other plugin goes on working.
 """
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from zk0_core import PluginError
+from zk0_core.engines.apps import recipe_of
+from zk0_core.engines.workers import Workers
 from zk0_core.parts import build_objective, build_strategy, installed
-from zk0_core.plan import PluginChoice
+from zk0_core.plan import EvaluationPlan, PluginChoice
 from zk0_core.registry import Plugin, Registry
+from zk0_core.server.evaluation import score_model
+from zk0_core.server.model import ModelRef
 from zk0_core.testing import examples
 from zk0_core.testing.loopback import Answer, run_one_round
 
@@ -65,9 +72,19 @@ FAULTS = {
         "zk0_strategies yielded 'acme', not a StrategyPlugin",
         "; yield that record",
     ),
+    "a hook that returns": (
+        HEAD + "@hookimpl\ndef zk0_strategies():\n    return None",
+        "zk0_strategies returned NoneType, no records",
+        "; write yield StrategyPlugin(...) there",
+    ),
     "an options class that is none of attrs": (
         HOOK.format(fields="build=print, options=dict"),
         "options of strategy 'acme' are dict, which is no attrs class",
+        "; decorate it with @attrs.frozen(kw_only=True)",
+    ),
+    "options in place of their class": (
+        HOOK.format(fields="build=print, options=attrs.make_class('Mean', ['step'])(1)"),
+        "options of strategy 'acme' are Mean(step=1), which is no attrs class",
         "; decorate it with @attrs.frozen(kw_only=True)",
     ),
     "an option of a type that no file can hold": (
@@ -81,6 +98,31 @@ FAULTS = {
         GOOD.replace('"acme"', '"Acme_Mean"'),
         "the name 'Acme_Mean' of a strategy is not lower-case letters, digits and hyphens",
         "; call it 'acme-mean'",
+    ),
+    "a proximal weight that is no option": (
+        HOOK.format(fields="build=print, uses_mu=True"),
+        "strategy 'acme' says uses_mu, and its options have no mu",
+        "; add that option",
+    ),
+    "a name that is no text": (
+        GOOD.replace('"acme"', "3"),
+        "the name 3 of a strategy is not lower-case letters, digits and hyphens",
+        "; call it '3'",
+    ),
+    "no summary": (
+        GOOD.replace('"s"', "None"),
+        "summary of strategy 'acme' is None",
+        "; write one sentence, on one line",
+    ),
+    "a summary of two lines": (
+        GOOD.replace('"s"', r'"s\nt"'),
+        r"summary of strategy 'acme' is 's\nt'",
+        "; write one sentence, on one line",
+    ),
+    "a client's number that is none": (
+        HOOK.format(fields="build=print, client_api='1'"),
+        "client_api of strategy 'acme' is '1'",
+        "; give a whole number",
     ),
     "no build": (
         HOOK.format(fields="build=None"),
@@ -130,6 +172,24 @@ def test_a_fault_is_told_in_one_line_and_stops_nobody_else(
     assert build_strategy(PluginChoice("strategy", "fedavg")) is not None
 
 
+def test_of_two_that_one_hook_calls_the_same_the_first_is_usable(install) -> None:
+    yielding = GOOD.splitlines(keepends=True)[-1]
+    install("acme-zk0", GOOD + yielding)
+    first, second = (p for p in Registry.discover().plugins if p.distribution == "acme-zk0")
+    assert (first.name, first.status) == ("acme", "ok")
+    assert (second.status, second.reason) == (
+        "broken",
+        "zk0_strategies yielded 'acme' twice; give each strategy a name of its own",
+    )
+
+
+def test_what_a_plugin_prints_is_not_in_the_json(install, zk0) -> None:
+    install("acme-zk0", "print('hello')\n" + GOOD)
+    listed = zk0("plugins", "list", "--json")
+    assert "acme" in {row["name"] for row in json.loads(listed.out)}
+    assert listed.error == "hello\n"
+
+
 def test_another_interface(install, zk0) -> None:
     install("acme-zk0", GOOD.replace("ZK0_API = 1", "ZK0_API = 2"))
     shown = zk0("plugins", "show", "strategy", "acme-zk0")
@@ -172,6 +232,87 @@ def test_a_build_that_raises(install, fields: str, build) -> None:
         "correct, upgrade or uninstall acme-zk0"
     )
     assert build_strategy(PluginChoice("strategy", "fedavg")) is not None
+
+
+def test_a_build_that_returns_nothing(install) -> None:
+    install("acme-zk0", GOOD)
+    with pytest.raises(PluginError) as refused:
+        build_strategy(PluginChoice("strategy", "acme"))
+    assert str(refused.value) == (
+        "strategy 'acme' of acme-zk0 1.0 cannot be built: build returned None; see zk0 plugins "
+        "test acme"
+    )
+
+
+RAISING = """
+from zk0_core import LrSchedulerPlugin, hookimpl
+ZK0_API = 1
+class Broken:
+    def value(self, round, base, history, client=None):
+        return {}[round]
+@hookimpl
+def zk0_lr_schedulers():
+    yield LrSchedulerPlugin(name="acme", summary="s", build=lambda options: Broken())
+"""
+
+
+def test_what_is_built_may_raise_and_its_place_is_told(install, zk0) -> None:
+    install("acme-zk0", RAISING)
+    given = ("--lr", "0.001", "--batch-size", "8", "--rounds", "2")
+    failed = zk0("plan", "preview", "--scheduler", "acme", *given)
+    assert failed.status == 1
+    assert failed.error == (
+        "Error: KeyError: 1, in acme_zk0 line 6 of acme-zk0 1.0 (--debug shows where)\n"
+    )
+
+
+EXPLODING = """
+class Own(Exception):
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+def explode():
+    raise Own("this", "that")
+"""
+
+
+def test_what_a_plugin_raises_in_a_worker_tells_its_place(install) -> None:
+    """Also what cannot be sent from one process to another."""
+    install("acme-zk0", EXPLODING + GOOD)
+    import acme_zk0
+
+    workers = Workers(1, 1)
+    try:
+        with pytest.raises(PluginError) as told:
+            workers.submit(0, acme_zk0.explode).result()
+        assert workers.submit(0, len, "still there").result() == 11
+    finally:
+        workers.close()
+    assert str(told.value) == "Own: this and that, in acme_zk0 line 6 of acme-zk0 1.0"
+
+
+SILENT = """
+from zk0_core import EvaluatorPlugin, hookimpl
+ZK0_API = 1
+class Silent:
+    def evaluate(self, request):
+        return None
+@hookimpl
+def zk0_evaluators():
+    yield EvaluatorPlugin(name="acme", summary="s", build=lambda options: Silent())
+"""
+
+
+def test_an_evaluator_that_returns_no_figures(install, tmp_path: Path) -> None:
+    install("acme-zk0", SILENT)
+    choice = PluginChoice("evaluator", "acme", distribution="acme-zk0", version="1.0")
+    plan = examples.plan(evaluations=(EvaluationPlan("tiny:", choice),))
+    model = ModelRef(recipe_of(plan), examples.dataset().schema, {}, params=None)
+    with pytest.raises(PluginError) as refused:
+        score_model(plan, model, 1, tmp_path, Workers(1, 1))
+    assert str(refused.value) == (
+        "evaluator 'acme' of acme-zk0 1.0 returned NoneType, no figures by name; choose another "
+        "evaluator, or correct it: zk0 plugins test acme"
+    )
 
 
 def test_a_policy_that_cannot_be_built_stops_the_plan(install, zk0) -> None:

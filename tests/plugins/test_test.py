@@ -17,10 +17,13 @@ class Halving:
 def zk0_lr_schedulers():
     yield LrSchedulerPlugin(name="acme", summary="s", build=lambda options: Halving())
 
+def plain(options):
+    from zk0_core.builtin.codec_float32 import Float32Codec
+    return Float32Codec()
+
 @hookimpl
 def zk0_codecs():
-    from zk0_core.builtin.codec_float32 import Float32Codec
-    yield CodecPlugin(name="acme-plain", summary="s", build=lambda options: Float32Codec())
+    yield CodecPlugin(name="acme-plain", summary="s", build=plain)
 """
 
 

@@ -1,6 +1,7 @@
 """A contract fails what it is there to fail, with a text that says what is wrong."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 from unittest import SkipTest
 
@@ -384,6 +385,35 @@ def test_help_is_asked_for() -> None:
 
     text = failure(StrategyContract, strategy(Mean, options=Options), "test_summary_and_help")
     assert text == 'option depth has no help; add metadata={"help": "…"} to its field'
+
+
+HEAVY_HOOK = """
+from zk0_core import StrategyPlugin, hookimpl
+ZK0_API = 1
+@hookimpl
+def zk0_strategies():
+    import numpy
+    yield StrategyPlugin(name="it", summary="s", build=numpy.mean)
+"""
+
+
+def test_hooks_must_be_as_light_as_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`zk0 plugins list` calls the hooks."""
+    (tmp_path / "heavy_zk0.py").write_text(HEAVY_HOOK)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class TestIt(StrategyContract):
+        plugin = "it"
+
+        def _entry_module(self):
+            return "heavy_zk0"
+
+    with pytest.raises(AssertionError) as failed:
+        TestIt().test_import_is_light()
+    assert str(failed.value) == (
+        "importing heavy_zk0 and calling its hooks imports numpy; import them inside build, or "
+        "inside what it builds"
+    )
 
 
 def test_evaluators_must_give_what_json_can_hold() -> None:

@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _report(error: Exception) -> int:
     """Print `error` as one line; return the exit status that it stands for."""
     from zk0_core.errors import Zk0Error
+    from zk0_core.registry import described
 
     if isinstance(error, click.exceptions.Abort):
         click.echo("interrupted", err=True)
@@ -99,7 +100,6 @@ def _report(error: Exception) -> int:
     elif isinstance(error, Zk0Error):
         text, status = str(error), error.exit_code
     else:
-        text = f"{type(error).__name__}: {error} (--debug shows where)"
-        status = 1
+        text, status = f"{described(error)} (--debug shows where)", 1
     click.echo(f"Error: {' '.join(text.split())}", err=True)
     return status

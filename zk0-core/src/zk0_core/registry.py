@@ -1,7 +1,10 @@
 """What is installed: plugins are discovered by entry point, each one guarded, with its status."""
 
+import contextlib
 import importlib.metadata
 import os
+import sys
+import traceback
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -10,7 +13,7 @@ import attrs
 
 from zk0_core import records
 from zk0_core.errors import PluginError, Zk0Error
-from zk0_core.faults import check_record, hooks_of, reason_of
+from zk0_core.faults import hooks_of, reason_of, records_of
 from zk0_core.options import did_you_mean
 from zk0_core.records import PluginRecord
 
@@ -83,15 +86,16 @@ class Plugin:
             Zk0Error: as the plugin raises it, which says in so many words what is wrong.
             PluginError: if it fails in any other way; the text names the plugin and its source.
         """
+        failed = f"{self.kind} '{self.name}' of {self.source} cannot be built"
         try:
-            return getattr(self.record, half)(options)
+            made = getattr(self.record, half)(options)
         except Zk0Error:
             raise
         except Exception as error:
-            raise PluginError(
-                f"{self.kind} '{self.name}' of {self.source} cannot be built: "
-                f"{reason_of(error, self.source)}"
-            ) from error
+            raise PluginError(f"{failed}: {reason_of(error, self.source)}") from error
+        if made is None:
+            raise PluginError(f"{failed}: {half} returned None; see zk0 plugins test {self.name}")
+        return made
 
 
 class Registry:
@@ -109,7 +113,9 @@ class Registry:
         """
         entry_points = importlib.metadata.entry_points(group=GROUP)
         found = sorted(entry_points, key=lambda entry: (_source(entry), entry.name))
-        return cls(plugin for entry in found for plugin in _load(entry, disabled))
+        # What a plugin prints while it is imported is no part of what a command prints as JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            return cls(plugin for entry in found for plugin in _load(entry, disabled))
 
     def names(self, kind: str) -> list[str]:
         """Return the names of the usable plugins of `kind`, sorted."""
@@ -209,8 +215,7 @@ def _load(entry: importlib.metadata.EntryPoint, disabled: Collection[str]) -> It
         if spec.hook not in hooks:
             continue
         try:
-            for record in hooks[spec.hook]():
-                check_record(record, kind, spec.hook, spec.record)
+            for record in records_of(hooks[spec.hook], kind, spec.hook, spec.record):
                 yield plugin(kind, record.name, status="ok", record=record)
         except (Exception, SystemExit) as error:
             yield broken(error, kind)
@@ -239,6 +244,28 @@ def _with_conflicts(plugins: list[Plugin]) -> list[Plugin]:
             plugin = attrs.evolve(plugin, status="conflict", reason=reason)
         result.append(plugin)
     return result
+
+
+def described(error: BaseException) -> str:
+    """Return what `error` is in one line, with its place in a plugin's code if it has one there."""
+    place = place_of(error)
+    return f"{type(error).__name__}: {error}{place and f', in {place}'}"
+
+
+def place_of(error: BaseException) -> str:
+    """Return where in a plugin's code `error` comes from, as "module line 3 of package 1.0".
+
+    Empty where no plugin has to do with it but zk0-core's own. No plugin is loaded for this.
+    """
+    entry_points = importlib.metadata.entry_points(group=GROUP)
+    sources = {entry.module.partition(".")[0]: _source(entry) for entry in entry_points}
+    sources.pop("zk0_core", None)
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+        if source := sources.get(module.partition(".")[0]):
+            place = f"{module} line {line} of {source}"
+    return place
 
 
 def _source(entry: importlib.metadata.EntryPoint) -> str:

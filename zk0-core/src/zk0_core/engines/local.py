@@ -16,6 +16,7 @@ from zk0_core.disk import is_full
 from zk0_core.engines._flower import become_task, client_context, stamp
 from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.engines.workers import Workers
+from zk0_core.errors import Zk0Error
 from zk0_core.plan import ClientPlan
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class LocalGrid(OneRunGrid):
                 # Our disk and memory too: the round would end otherwise than with room.
                 raise problem
             logger.opt(exception=problem).error("client app failed")
-            reason = f"{type(problem).__name__}: {problem}"
+            told = isinstance(problem, Zk0Error)
+            reason = str(problem) if told else f"{type(problem).__name__}: {problem}"
             replies.append(Message(Error(CLIENT_FAILED, reason), reply_to=message))
         return replies
 

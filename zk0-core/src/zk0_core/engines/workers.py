@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zk0_core.engines.orphans import end_with_parent
-from zk0_core.errors import Zk0Error
+from zk0_core.errors import PluginError, Zk0Error
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,7 +44,7 @@ class Workers:
         self, worker: int, function: Callable[..., Result], *arguments: Any
     ) -> "Future[Result]":
         """Run `function(*arguments)` on worker `worker` modulo their count."""
-        return self._pools[worker % self.count].submit(function, *arguments)
+        return self._pools[worker % self.count].submit(_run, function, *arguments)
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Return [function(item) for item in items], item i computed by worker i."""
@@ -73,6 +73,26 @@ def stopping_when_lost(run: Path) -> Iterator[None]:
 def default_count() -> int:
     """Return how many workers fit this machine: one a core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run[Result](function: Callable[..., Result], *arguments: Any) -> Result:
+    """Return function(*arguments); of what a plugin raises, only a text leaves this process.
+
+    Raises:
+        PluginError: with what a plugin raised and where, since the traceback stays here, and an
+            exception of its own may not even be a thing that can be sent.
+    """
+    from zk0_core.disk import is_full
+    from zk0_core.registry import described, place_of
+
+    try:
+        return function(*arguments)
+    except Zk0Error:
+        raise
+    except Exception as problem:
+        if is_full(problem) or not place_of(problem):
+            raise
+        raise PluginError(described(problem)) from problem
 
 
 def _start(threads: int, logs: Path | None) -> None:

@@ -225,6 +225,7 @@ class _Work:
 
         from zk0_core.engines._flower import become_task
         from zk0_core.engines.local import CLIENT_FAILED
+        from zk0_core.registry import described
 
         started = time.perf_counter()
         become_task(context.node_id, context.run_id)
@@ -233,8 +234,7 @@ class _Work:
             reply = self._app_of(run)(message=message, context=context)
         except Exception as problem:  # whatever a plugin raises is the server's to know
             logger.opt(exception=problem).error("client app failed")
-            reason = f"{type(problem).__name__}: {problem}"
-            reply = Message(Error(CLIENT_FAILED, reason), reply_to=message)
+            reply = Message(Error(CLIENT_FAILED, described(problem)), reply_to=message)
         return Done(reply, time.perf_counter() - started)
 
     def _app_of(self, run: str) -> Any:

@@ -19,8 +19,8 @@ from unittest import SkipTest
 from zk0_core.options import describe, structure_options
 from zk0_core.records import PluginRecord
 
-HEAVY = ("flwr", "lerobot", "matplotlib", "mujoco", "numpy", "torch", "transformers")
-"""What importing a plugin must not import: `zk0 --help` waits for it."""
+HEAVY = ("flwr", "lerobot", "matplotlib", "mujoco", "numpy", "torch", "transformers", "wandb")
+"""What finding a plugin must not import: `zk0 plugins list` waits for it."""
 
 
 def check(holds: object, text: str) -> None:
@@ -93,8 +93,8 @@ class Contract:
         heavy = _heavy_imports(module)
         check(
             not heavy,
-            f"importing {module} imports {', '.join(heavy)}; import them inside build, or inside "
-            "what it builds",
+            f"importing {module} and calling its hooks imports {', '.join(heavy)}; import them "
+            "inside build, or inside what it builds",
         )
 
     def _entry_module(self) -> str:
@@ -138,8 +138,13 @@ def _excepted(test: Callable[..., None], reason: str) -> Callable[..., None]:
 
 @functools.cache
 def _heavy_imports(module: str) -> tuple[str, ...]:
-    """Return the heavy packages that a fresh interpreter has after importing `module`."""
-    code = f"import sys, {module}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    """Return what heavy packages are imported when a fresh interpreter asks for the records."""
+    code = (
+        f"import sys, {module}\n"
+        "from zk0_core.faults import hooks_of\n"
+        f"for hook in hooks_of({module}).values(): list(hook())\n"
+        f"print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
