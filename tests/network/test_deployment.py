@@ -118,6 +118,11 @@ def test_who_leaves_by_itself_and_who_has_another_version(
     assert world.zk0("client", "stop", who="dan").returncode == 0
 
 
+def test_the_superlink_says_of_a_run_that_it_is_unknown(world: World) -> None:
+    with world.control() as control:
+        assert control.run_state(12345) is None
+
+
 def test_a_late_node_is_counted_and_not_waited_for(both: tuple[Path, Path], world: World) -> None:
     world.await_nodes(*NAMES)
     trainer = world.node("cem")["trainer"]

@@ -13,6 +13,7 @@ from zk0_core.errors import Zk0Error
 
 ONLINE = "online"
 FINISHED, STOPPED = "finished", "stopped"
+NOT_FOUND = 404
 
 
 @attrs.frozen
@@ -99,14 +100,22 @@ class Control:
         return int(answer.run_id)
 
     def run_state(self, run_id: int) -> RunState | None:
-        """Return how far run `run_id` is; None if the SuperLink knows none."""
+        """Return how far run `run_id` is; None if the SuperLink knows none.
+
+        Raises:
+            Zk0Error: if it cannot tell just now; a run that goes on is never taken for an unknown.
+        """
         import httpx
         from flwr.proto.control_pb2 import ListRunsRequest
 
         try:
             answer = self._client.ListRuns(ListRunsRequest(run_id=run_id))
-        except httpx.HTTPStatusError:
-            return None
+        except httpx.HTTPStatusError as refused:
+            if refused.response.status_code == NOT_FOUND:
+                return None
+            raise Zk0Error(
+                f"the SuperLink does not tell of run {run_id}: {refused.response.text[:300]}"
+            ) from refused
         except httpx.HTTPError as problem:
             raise Zk0Error(f"the SuperLink does not answer: {problem}") from problem
         status = answer.run_dict[run_id].status

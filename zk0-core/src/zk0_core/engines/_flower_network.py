@@ -41,6 +41,9 @@ MEDIA_TYPE = "application/protobuf"
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 """Between a node's looks for a message."""
+PIECE_SECONDS, PIECE_SECONDS_BESIDE = (0.2, 2.0), (0.1, 0.5)
+"""Between two looks for a piece of a message that is on its way: at first, and at most; over the
+network, where many nodes look at one server, and on one machine."""
 COMPLETED = "completed"
 
 
@@ -98,7 +101,27 @@ def run_supernode(heartbeat: int) -> None:
     quicker = types.SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, LOOK_SECONDS)))
     assert vars(start_client_internal)["time"] is time
     vars(start_client_internal)["time"] = quicker
+    look_for_pieces_every(*PIECE_SECONDS)
     flower_supernode()
+
+
+def look_for_pieces_every(first: float, most: float) -> None:
+    """Have this process look for a message's pieces sooner than Flower, which waits up to 10 s.
+
+    A message is announced before its pieces are there. Who looks for the first ones while they are
+    still being sent would sleep on when all of them have come.
+
+    Args:
+        first: Seconds between the first two looks; twice as many between the next ones, and so on.
+        most: Seconds between two looks at most.
+    """
+    from flwr.supercore.inflatable import inflatable_utils
+
+    for pull in (inflatable_utils.pull_objects, inflatable_utils.pull_and_inflate_object_from_tree):
+        waits = pull.__kwdefaults__ or {}
+        assert waits.keys() >= {"initial_backoff", "backoff_cap", "max_tries_per_object"}
+        # More looks take no longer: what ends them is Flower's limit of two hours.
+        waits.update(initial_backoff=first, backoff_cap=most, max_tries_per_object=None)
 
 
 class StaleTask(Zk0Error):
@@ -112,6 +135,7 @@ class NodeTask:
         from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor
         from flwr.supernode.runtime.run_clientapp import pull_task_input
 
+        look_for_pieces_every(*PIECE_SECONDS_BESIDE)
         self._client = _runtime(address, RuntimeTokenHttpInterceptor(token))
         message, context, run, fab = pull_task_input(self._client)
         self.message: Message = message
@@ -215,6 +239,7 @@ def run_server_app(address: str, ca: Path, token: str, parent: int) -> None:
     from flwr.supercore.logger import mirror_output_to_queue
     from flwr.superlink.runtime import run_serverapp
 
+    look_for_pieces_every(*PIECE_SECONDS_BESIDE)
     lines: Queue[str | None] = Queue()
     mirror_output_to_queue(lines)
     run_serverapp(

@@ -155,8 +155,8 @@ def serve(folder: ServerFolder) -> None:
 def ensure_database(path: Path) -> None:
     """Make the SuperLink's database, empty, if it is missing: the SuperLink fills it.
 
-    SQLite's own pages of 4 KB take four times as long to write pieces of tensors, and more than
-    twice as long to forget them.
+    With SQLite's own pages of 4 KB it takes about four times as long to write pieces of tensors,
+    and twice as long to forget them.
     """
     import sqlite3
 
