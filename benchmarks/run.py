@@ -105,7 +105,7 @@ def _rounds(short: bool) -> Any:
     return rounds.measure(3, 5, 3) if short else rounds.measure(12, 100, 50)
 
 
-def overhead_of_ray(short: bool) -> Measure:
+def overhead_vs_flower_ray(short: bool) -> Measure:
     """What a run of 10 rounds takes beside training on Flower's engine Ray, over ours."""
     import engines
 
@@ -123,7 +123,7 @@ def overhead_of_ray(short: bool) -> Measure:
     )
 
 
-def many_clients(short: bool) -> Measure:
+def per_client_seconds_1000_over_10(short: bool) -> Measure:
     """Seconds a client in a round of 1,000 over those in one of 10; one local step each."""
     import rounds
 
@@ -191,7 +191,7 @@ def server_peak_scaffold(short: bool) -> Measure:
     return _peak("scaffold", short)
 
 
-def server_peak_large(short: bool) -> Measure:
+def server_peak_64_over_4(short: bool) -> Measure:
     """The same with fedavg and 100 million parameters."""
     return _peak("fedavg", short, 25_000_000 if short else 100_000_000)
 
@@ -249,19 +249,46 @@ def exchange_400mb_over_flower(short: bool) -> Measure:
     )
 
 
+def help_seconds(short: bool) -> Measure:
+    """Seconds until `zk0 --help` has answered."""
+    return _answering("--help", short)
+
+
+def plugins_list_seconds(short: bool) -> Measure:
+    """Seconds until `zk0 plugins list` has answered."""
+    return _answering("plugins list", short)
+
+
+def _answering(command: str, short: bool) -> Measure:
+    import statistics
+    import time
+
+    def once() -> float:
+        started = time.perf_counter()
+        zk0 = Path(sys.executable).with_name("zk0")
+        subprocess.run([zk0, *command.split()], check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    samples = 2 if short else 11
+    median = statistics.median(once() for _ in range(samples))
+    return Measure(value=median, ours=median, theirs=None, samples=samples)
+
+
 MEASURES: tuple[Callable[[bool], Measure], ...] = (
     train_step_vs_lerobot_tiny,
     train_step_vs_lerobot_real,
     data_wait_share,
     round_over_training,
-    overhead_of_ray,
-    many_clients,
+    overhead_vs_flower_ray,
+    per_client_seconds_1000_over_10,
     bytes_up_mb_real_int8,
     server_peak_fedavg,
     server_peak_fedprox,
     server_peak_fedadam,
     server_peak_scaffold,
-    server_peak_large,
+    server_peak_64_over_4,
+    help_seconds,
+    plugins_list_seconds,
     round_overhead_over_flower,
     exchange_400mb_over_flower,
 )
