@@ -30,7 +30,7 @@ def test_breakdown_of_rounds(network: Any) -> None:
     assert network.medians([only, only])["seconds_back"] == 2.5
 
 
-@pytest.mark.network
+@pytest.mark.long
 def test_the_comparison_runs() -> None:
     command = [sys.executable, str(BENCHMARKS / "run.py"), "--short"]
     command += ["--one", "exchange_400mb_over_flower"]
