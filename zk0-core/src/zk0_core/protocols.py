@@ -30,7 +30,8 @@ class Update:
     """How many frames the client trains on: its weight."""
     delta: Mapping[str, np.ndarray]
     """What local training changed: w_local − w_global, by name, float32. Each access may read
-    from disk, for a strategy that sees all updates at once."""
+    from disk, for a strategy that sees all updates at once. The arrays may be the very bytes that
+    came, which cannot be written to."""
     extra: Tensors = attrs.field(factory=dict)
     """What the client half of the strategy sent besides."""
     start_loss: float | None = None
