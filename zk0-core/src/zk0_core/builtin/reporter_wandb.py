@@ -94,7 +94,7 @@ class WandbReporter:
         write_json(self._state, {"id": self._id, "round": self._last})
 
     def finish(self, history: "History") -> None:
-        """Wait until the service, or the file, has everything."""
+        """Wait until the service has everything, or wandb's own process, which writes the file."""
         self._run.finish()
 
 
