@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -128,21 +128,6 @@ def test_a_client_refuses_data_that_would_fail_later(tmp_path: Path) -> None:
     assert problem.reason.endswith(
         "copy or download the dataset again (and 1 more, which `zk0 data check` lists)"
     )
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What the server says on the terminal."""
-    from loguru import logger
-
-    lines: list[str] = []
-    number = logger.add(
-        lambda line: lines.append(line.strip()),
-        format="{message}",
-        filter=lambda record: bool(record["extra"].get("shown")),
-    )
-    yield lines
-    logger.remove(number)
 
 
 Change = Callable[[SchemaReport], SchemaReport]

@@ -11,12 +11,12 @@ from zk0_core.protocols import Codec, Update
 from zk0_core.server.exchange import ClientFailed, Reply
 from zk0_core.tensors import Tensors
 from zk0_core.wire.orders import (
-    MOST_SHOWN,
     ClientError,
     RoundOrder,
     RoundReport,
     from_record,
     header_type,
+    one_line,
     tensors_from,
 )
 
@@ -50,7 +50,7 @@ def open_reply(reply: Reply, asked: Asked) -> tuple[RoundReport, Update]:
         raise reply.problem
     if header_type(reply.record) == ClientError.__name__:
         reason = from_record(reply.record, ClientError).reason
-        raise ClientFailed(" ".join(reason[:MOST_SHOWN].split()))
+        raise ClientFailed(one_line(reason))
     report = from_record(reply.record, RoundReport)
     # Before the tensors, which take time: a report of another order is of no use whatever they are.
     check_report(report, asked)

@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 
 from zk0_core.data import Progress, Statistics, training_episodes
-from zk0_core.errors import PluginError, Zk0Error
+from zk0_core.errors import Zk0Error
 from zk0_core.history import RoundRecord
 from zk0_core.parts import build_evaluator, open_dataset, reads_episodes
-from zk0_core.plan import EvaluationPlan, PluginChoice, RunPlan
+from zk0_core.plan import EvaluationPlan, RunPlan
 from zk0_core.protocols import EvaluationRequest, TaskPool
 from zk0_core.server.model import ModelRef
+from zk0_core.server.result import returned
 
 
 class Diverged(Zk0Error):
@@ -57,21 +58,14 @@ def score_model(
             rename=evaluation.rename,
         )
         figures = build_evaluator(evaluation.evaluator).evaluate(request)
-        _check_table(figures, evaluation.evaluator)
+        if not isinstance(figures, Mapping):
+            what = f"{type(figures).__name__}, no figures by name"
+            raise returned(evaluation.evaluator, what)
         if problem := not_finite(figures):
             raise Diverged(f"on {evaluation.dataset}, {problem}: the model has diverged")
         by_dataset.setdefault(evaluation.dataset, {"name": evaluation.dataset}).update(figures)
     datasets = tuple(by_dataset.values())
     return Scores(datasets, _mean(datasets, "policy_loss"), _mean(datasets, "success_rate"))
-
-
-def _check_table(figures: Any, evaluator: PluginChoice) -> None:
-    if not isinstance(figures, Mapping):
-        raise PluginError(
-            f"evaluator '{evaluator.name}' of {evaluator.distribution} {evaluator.version} "
-            f"returned {type(figures).__name__}, no figures by name; choose another evaluator, or "
-            f"correct it: zk0 plugins test {evaluator.name}"
-        )
 
 
 def not_finite(figures: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 
 from zk0_core.errors import WireError
 from zk0_core.server.envelope import check_envelope
-from zk0_core.wire.orders import MOST_SHOWN
+from zk0_core.wire.orders import one_line
 from zk0_core.wire.spool import read_record, write_record
 
 MOST_BYTES = 64 * 2**20
@@ -153,7 +153,7 @@ class Exchange:
 
 def _reply(client: str, message: Message, most_bytes: int) -> Reply:
     if message.has_error():
-        reason = " ".join(str(message.error.reason)[:MOST_SHOWN].split())
+        reason = one_line(str(message.error.reason))
         return Reply(client, None, ClientFailed(f"client failed: {reason}"))
     try:
         check_envelope(message.content, most_bytes)

@@ -24,6 +24,7 @@ from zk0_core.wire.orders import (
     SchemaReport,
     from_record,
     header_type,
+    one_line,
     to_record,
 )
 
@@ -136,8 +137,7 @@ def _schema_report(reply: Reply) -> SchemaReport:
         raise RoundError(f"before training, {reply.problem}")
     if header_type(reply.record) == ClientError.__name__:
         problem = from_record(reply.record, ClientError)
-        reason = " ".join(problem.reason[:MOST_TEXT].split())
-        raise (DataError if problem.usage else RoundError)(reason)
+        raise (DataError if problem.usage else RoundError)(one_line(problem.reason, MOST_TEXT))
     report = from_record(reply.record, SchemaReport)
     if not NAME.fullmatch(report.client) or report.client.lower() in RESERVED:
         raise WireError(f"a client calls itself {report.client[:40]!r}, which is no file's name")

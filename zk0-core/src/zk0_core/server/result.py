@@ -31,11 +31,17 @@ def fitting(new: Tensors, old: Tensors, strategy: PluginChoice) -> Tensors:
             problem = f"NaN or infinity in {name}"
             break
     if problem:
-        raise PluginError(
-            f"strategy '{strategy.name}' of {strategy.distribution} {strategy.version} returned "
-            f"{problem}; choose another strategy, or correct it: zk0 plugins test {strategy.name}"
-        )
+        raise returned(strategy, problem)
     return as_arrays(new)
+
+
+def returned(plugin: PluginChoice, what: str) -> PluginError:
+    """Return the error that says what `plugin` returned in place of what it should."""
+    kind, name = plugin.kind, plugin.name
+    return PluginError(
+        f"{kind} '{name}' of {plugin.distribution} {plugin.version} returned {what}; choose "
+        f"another {kind}, or correct it: zk0 plugins test {name}"
+    )
 
 
 def _few(names: list[str]) -> str:

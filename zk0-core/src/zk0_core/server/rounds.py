@@ -28,11 +28,11 @@ from zk0_core.span import Span
 from zk0_core.tensors import Tensors, norm
 from zk0_core.transforms import server_transforms, transformed
 from zk0_core.wire.orders import (
-    MOST_SHOWN,
     MOST_STEPS,
     TRAIN,
     RoundOrder,
     bytes_in,
+    one_line,
     pack,
     pack_each,
     to_record,
@@ -96,7 +96,7 @@ def run_round(
             accepted.append(fold_in(federation, reply, asked, comparison, sent[reply.client]))
         except WireError as problem:
             # It may quote what was sent, which may be long, or lines of a log.
-            reason = " ".join(str(problem)[:MOST_SHOWN].split())
+            reason = one_line(str(problem))
             logger.warning("round {}: {} refused: {}", round, reply.client, reason)
             refused.append(Refusal(reply.client, reason, isinstance(problem, ClientFailed)))
         del reply  # or it would stay in memory beside the next one

@@ -202,6 +202,11 @@ def to_record(header: Any, **groups: Packed) -> RecordDict:
     return record
 
 
+def one_line(text: str, most: int = MOST_SHOWN) -> str:
+    """Return the first `most` characters of `text`, which somebody else wrote, as one line."""
+    return " ".join(text[:most].split())
+
+
 def header_type(record: RecordDict) -> str:
     """Return the name of the header's type; empty when there is no header."""
     header = config_groups(record).get("header")
