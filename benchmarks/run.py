@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -87,8 +89,6 @@ def data_wait_share(short: bool) -> Measure:
 
 def round_over_training(short: bool) -> Measure:
     """A round's wall time over the busiest worker's training, 4 clients."""
-    import statistics
-
     seen = _rounds(short)
     return Measure(
         value=seen.over_training,
@@ -208,8 +208,6 @@ def _peak(strategy: str, short: bool, size: int = 25_000_000) -> Measure:
 
 def round_overhead_over_flower(short: bool) -> Measure:
     """Seconds that a federation's round takes beside training, less plain Flower's whole round."""
-    import statistics
-
     import network
 
     taken = network.measure(25, 3 if short else 12, ["float32"])
@@ -226,8 +224,6 @@ def round_overhead_over_flower(short: bool) -> Measure:
 
 def exchange_400mb_over_flower(short: bool) -> Measure:
     """Seconds that 400 MB take to 2 nodes and back, float32, over plain Flower's."""
-    import statistics
-
     import network
 
     values, rounds = (1_000_000, 2) if short else (100_000_000, 4)
@@ -260,9 +256,6 @@ def plugins_list_seconds(short: bool) -> Measure:
 
 
 def _answering(command: str, short: bool) -> Measure:
-    import statistics
-    import time
-
     def once() -> float:
         started = time.perf_counter()
         zk0 = Path(sys.executable).with_name("zk0")
