@@ -9,10 +9,10 @@ TEST_PROCESSES ?= 2
 # Simulation and training use processes, not threads: more threads only fight for the cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test long network browser lint format types layers check bench clean
+.PHONY: help setup demo test long network browser lint format types layers check bench bench-gpu clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make or refresh .venv
 	@scripts/bootstrap
@@ -59,6 +59,10 @@ check: lint types layers test long network ## everything that must pass before a
 bench: setup ## measure training, rounds, bytes and memory on a machine that does nothing else
 	@echo "bench: python benchmarks/run.py"
 	@$(BIN)/python benchmarks/run.py
+
+bench-gpu: setup ## measure training of SmolVLA's real size on a GPU
+	@echo "bench-gpu: python benchmarks/run.py --gpu"
+	@$(BIN)/python benchmarks/run.py --gpu
 
 clean: ## remove the environment and what tools cached; recordings and outputs stay
 	@echo "clean: .venv .tools and the caches of pytest, ruff, mypy, import-linter, hypothesis"

@@ -35,7 +35,7 @@ def tiny(uri: str) -> Any:
     return TinySmolVLAFamily().load(dataset.schema, statistics, seed=0, device="cpu")
 
 
-def real(uri: str) -> Any:
+def real(uri: str, device: str = "cpu") -> Any:
     """Return SmolVLA with 450,046,176 random weights, 99,880,992 of them trained."""
     import torch
     from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
@@ -67,7 +67,7 @@ def real(uri: str) -> Any:
                     load_vlm_weights=False,
                 )
             )
-        return LeRobotPolicy(module, statistics)
+        return LeRobotPolicy(module, statistics, device=device)
 
 
 def _described(uri: str) -> Any:

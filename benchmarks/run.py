@@ -1,7 +1,8 @@
 """Every ratio side by side, in one run on one machine: python benchmarks/run.py.
 
-Each measure has a process of its own. The results go to benchmarks/latest.json, with the commit,
-the processor and the date. Other work on the machine makes them meaningless, so that its load is
+Each measure has a process of its own. The results go to benchmarks/latest.json, or with --gpu to
+latest-gpu.json, with the commit, the processor and the date; what is missing there of this commit
+can be added by --only. Other work on the machine makes them meaningless, so that its load is
 printed first.
 """
 
@@ -9,289 +10,25 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
+import measures
 
 HERE = Path(__file__).resolve().parent
-DEFAULT_STEPS = 1500
-"""Steps of each client in the embedded default: 150 rounds of 10."""
-
-
-@attrs.frozen(kw_only=True)
-class Measure:
-    """One figure."""
-
-    value: float
-    """What is to be large or small: a ratio, a share, a number of MB."""
-    ours: float
-    theirs: float | None
-    """What it is compared with; None for a figure by itself."""
-    samples: int
-    facts: dict[str, float] = attrs.field(factory=dict)
-    """What else was seen."""
-
-
-def train_step_vs_lerobot_tiny(short: bool) -> Measure:
-    """How many times faster than LeRobot's loop, tiny SmolVLA, batch 32, the default's length."""
-    import models
-    import training
-
-    uri = f"sim:lift?region=left&episodes={3 if short else 50}"
-    steps, compared = (20, 6) if short else (200, 40)
-    seen = training.compare(models.tiny(uri), uri, 32, steps, compared)
-    return _compared(seen, DEFAULT_STEPS, compared)
-
-
-def train_step_vs_lerobot_real(short: bool) -> Measure:
-    """How many times faster a step is than LeRobot's, SmolVLA's real size, batch 4."""
-    import models
-    import training
-
-    uri = f"sim:lift?region=left&episodes={1 if short else 5}"
-    steps, compared = (3, 3) if short else (20, 6)
-    seen = training.compare(models.real(uri), uri, 4, steps, compared)
-    measure = _compared(seen, DEFAULT_STEPS, compared)
-    return attrs.evolve(measure, value=seen.lerobot_step / seen.step)
-
-
-def _compared(seen: Any, steps: int, samples: int) -> Measure:
-    return Measure(
-        value=seen.ratio(steps),
-        ours=seen.step,
-        theirs=seen.lerobot_step,
-        samples=samples,
-        facts={
-            "cache_seconds": seen.cache_seconds,
-            "cache_mb": seen.cache_bytes / 1e6,
-            "cache_mb_a_frame": seen.cache_bytes / 1e6 / seen.frames,
-            "pays_after_epochs": seen.pays_after,
-            "loss_difference": seen.loss_difference,
-            "steps": steps,
-        },
-    )
-
-
-def data_wait_share(short: bool) -> Measure:
-    """Which share of its round a client waits for data, the worst of all."""
-    seen = _rounds(short)
-    worst = max(seen.waiting)
-    return Measure(value=worst, ours=worst, theirs=None, samples=len(seen.waiting))
-
-
-def round_over_training(short: bool) -> Measure:
-    """A round's wall time over the busiest worker's training, 4 clients."""
-    seen = _rounds(short)
-    return Measure(
-        value=seen.over_training,
-        ours=statistics.median(seen.wall),
-        theirs=statistics.median(seen.training),
-        samples=len(seen.wall),
-        facts={"client_up_mb": seen.bytes_up / 1e6, "client_down_mb": seen.bytes_down / 1e6},
-    )
-
-
-def _rounds(short: bool) -> Any:
-    import rounds
-
-    return rounds.measure(3, 5, 3) if short else rounds.measure(12, 100, 50)
-
-
-def overhead_vs_flower_ray(short: bool) -> Measure:
-    """What a run of 10 rounds takes beside training on Flower's engine Ray, over ours."""
-    import engines
-
-    size = (2, 2, 3) if short else (10, 10, 50)
-    engines.measure("local", *size)  # recordings and caches are there for both
-    ours, theirs = engines.measure("local", *size), engines.measure("ray", *size)
-    if ours.hashes != theirs.hashes:
-        raise SystemExit("the two engines' parameters differ")
-    return Measure(
-        value=theirs.overhead / ours.overhead,
-        ours=ours.overhead,
-        theirs=theirs.overhead,
-        samples=1,
-        facts={"wall": ours.wall, "wall_on_ray": theirs.wall, "training": ours.training},
-    )
-
-
-def per_client_seconds_1000_over_10(short: bool) -> Measure:
-    """Seconds a client in a round of 1,000 over those in one of 10; one local step each."""
-    import rounds
-
-    few, many = (
-        rounds.measure_many(clients, rounds=4 if clients == 10 else 3, episodes=3)
-        for clients in (10, 12 if short else 1000)
-    )
-    return Measure(
-        value=many.seconds / few.seconds,
-        ours=many.seconds,
-        theirs=few.seconds,
-        samples=1,
-        facts={
-            "peak_mib": many.peak_mib,
-            "peak_mib_of_10": few.peak_mib,
-            "peak_over_that_of_10": many.peak_mib / few.peak_mib,
-        },
-    )
-
-
-def bytes_up_mb_real_int8(short: bool) -> Measure:
-    """MB that a client sends in a round with int8, SmolVLA's real size; beside float32."""
-    import models
-
-    from zk0_core.plan import PluginChoice
-    from zk0_core.server.budget import round_budget
-    from zk0_core.testing import examples
-
-    policy = models.real("sim:lift?region=left&episodes=1")
-    budgets = {
-        name: round_budget(policy, examples.plan(codec=PluginChoice("codec", name)), 4)
-        for name in ("int8", "float32", "bfloat16", "topk")
-    }
-    up = {name: budget.up / 1e6 for name, budget in budgets.items()}
-    return Measure(
-        value=up["int8"],
-        ours=up["int8"],
-        theirs=up["float32"],
-        samples=1,
-        facts={
-            "bfloat16_up_mb": up["bfloat16"],
-            "topk_up_mb": up["topk"],
-            "int8_down_mb": budgets["int8"].down / 1e6,
-        },
-    )
-
-
-def server_peak_fedavg(short: bool) -> Measure:
-    """The server's peak memory with 64 clients over that with 4; 25 million parameters."""
-    return _peak("fedavg", short)
-
-
-def server_peak_fedprox(short: bool) -> Measure:
-    """The same with fedprox."""
-    return _peak("fedprox", short)
-
-
-def server_peak_fedadam(short: bool) -> Measure:
-    """The same with fedadam."""
-    return _peak("fedadam", short)
-
-
-def server_peak_scaffold(short: bool) -> Measure:
-    """The same with scaffold, whose clients send twice as much."""
-    return _peak("scaffold", short)
-
-
-def server_peak_64_over_4(short: bool) -> Measure:
-    """The same with fedavg and 100 million parameters."""
-    return _peak("fedavg", short, 25_000_000 if short else 100_000_000)
-
-
-def _peak(strategy: str, short: bool, size: int = 25_000_000) -> Measure:
-    import memory
-
-    few, many = (memory.in_own_process(strategy, n, size) for n in (4, 8 if short else 64))
-    over = many / memory.sent_mib(strategy, size)
-    return Measure(
-        value=many / few, ours=many, theirs=few, samples=1, facts={"over_bytes_sent": over}
-    )
-
-
-def round_overhead_over_flower(short: bool) -> Measure:
-    """Seconds that a federation's round takes beside training, less plain Flower's whole round."""
-    import network
-
-    taken = network.measure(25, 3 if short else 12, ["float32"])
-    rounds = taken.ours["float32"]
-    median = statistics.median(round.whole - round.training for round in rounds)
-    return Measure(
-        value=median - taken.flower,
-        ours=median,
-        theirs=taken.flower,
-        samples=len(rounds),
-        facts={"flower_with_database": taken.flower_database, **network.medians(rounds)},
-    )
-
-
-def exchange_400mb_over_flower(short: bool) -> Measure:
-    """Seconds that 400 MB take to 2 nodes and back, float32, over plain Flower's."""
-    import network
-
-    values, rounds = (1_000_000, 2) if short else (100_000_000, 4)
-    taken = network.measure(values, rounds, ["float32", "bfloat16"])
-    float32, bfloat16 = (
-        statistics.median(round.exchange for round in of_codec) for of_codec in taken.ours.values()
-    )
-    return Measure(
-        value=float32 / taken.flower,
-        ours=float32,
-        theirs=taken.flower,
-        samples=len(taken.ours["float32"]),
-        facts={
-            "bfloat16_over_float32": bfloat16 / float32,
-            "bfloat16_over_flower": bfloat16 / taken.flower,
-            "over_flower_with_database": float32 / taken.flower_database,
-            **network.medians(taken.ours["float32"]),
-        },
-    )
-
-
-def help_seconds(short: bool) -> Measure:
-    """Seconds until `zk0 --help` has answered."""
-    return _answering("--help", short)
-
-
-def plugins_list_seconds(short: bool) -> Measure:
-    """Seconds until `zk0 plugins list` has answered."""
-    return _answering("plugins list", short)
-
-
-def _answering(command: str, short: bool) -> Measure:
-    def once() -> float:
-        started = time.perf_counter()
-        zk0 = Path(sys.executable).with_name("zk0")
-        subprocess.run([zk0, *command.split()], check=True, capture_output=True)
-        return time.perf_counter() - started
-
-    samples = 2 if short else 11
-    median = statistics.median(once() for _ in range(samples))
-    return Measure(value=median, ours=median, theirs=None, samples=samples)
-
-
-MEASURES: tuple[Callable[[bool], Measure], ...] = (
-    train_step_vs_lerobot_tiny,
-    train_step_vs_lerobot_real,
-    data_wait_share,
-    round_over_training,
-    overhead_vs_flower_ray,
-    per_client_seconds_1000_over_10,
-    bytes_up_mb_real_int8,
-    server_peak_fedavg,
-    server_peak_fedprox,
-    server_peak_fedadam,
-    server_peak_scaffold,
-    server_peak_64_over_4,
-    help_seconds,
-    plugins_list_seconds,
-    round_overhead_over_flower,
-    exchange_400mb_over_flower,
-)
 
 
 def main() -> None:
-    """Print a line for each measure, and write latest.json when all are taken at full length."""
-    by_name = {measure.__name__: measure for measure in MEASURES}
+    """Print a line for each measure, and write those of full length to a file as they come."""
+    by_name = {measure.__name__: measure for measure in (*measures.PROCESSOR, *measures.GPU)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", choices=by_name, help="which to take")
+    parser.add_argument("--gpu", action="store_true", help="take those that need a GPU")
     parser.add_argument("--short", action="store_true", help="see that they run; says nothing else")
     parser.add_argument("--one", choices=by_name, help="take one in this process, print JSON")
     arguments = parser.parse_args()
@@ -299,23 +36,33 @@ def main() -> None:
         warnings.simplefilter("ignore")
         print(json.dumps(attrs.asdict(by_name[arguments.one](arguments.short))))
         return
-    print(f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    taken = {}
-    for name in arguments.only or by_name:
-        taken[name] = in_own_process(name, arguments.short)
-        print(line(name, taken[name], by_name[name].__doc__ or ""), flush=True)
-    if not arguments.short and not arguments.only:
-        write(taken)
+    facts = {"commit": commit(), "processor": processor()}
+    if arguments.gpu:
+        facts["gpu"] = gpu()
+    print(", ".join([*facts.values(), f"{os.cpu_count()} cores", f"load {os.getloadavg()[0]:.1f}"]))
+    wanted = measures.GPU if arguments.gpu else measures.PROCESSOR
+    results = HERE / ("latest-gpu.json" if arguments.gpu else "latest.json")
+    failed = []
+    for name in arguments.only or [measure.__name__ for measure in wanted]:
+        taken, problem = in_own_process(name, arguments.short)
+        if taken is None:
+            failed.append(name)
+            print(f"{name} failed:\n{problem}", file=sys.stderr, flush=True)
+            continue
+        print(line(name, taken, by_name[name].__doc__ or ""), flush=True)
+        if not arguments.short:
+            add(results, facts, name, taken)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
-def in_own_process(name: str, short: bool) -> dict[str, Any]:
-    """Return the measure `name`, taken by a new process."""
+def in_own_process(name: str, short: bool) -> tuple[dict[str, Any] | None, str]:
+    """Return the measure `name`, taken by a new process, or None and what went wrong."""
     command = [sys.executable, __file__, "--one", name, *(["--short"] if short else [])]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{name} failed:\n{done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        return None, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]), ""
 
 
 def line(name: str, measure: dict[str, Any], meaning: str) -> str:
@@ -325,14 +72,23 @@ def line(name: str, measure: dict[str, Any], meaning: str) -> str:
     return f"{name} {measure['value']:.4g}  ({measure['ours']:.4g}{theirs})  {meaning}{facts}"
 
 
-def write(taken: dict[str, Any]) -> None:
-    """Write latest.json."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
+def add(results: Path, facts: dict[str, str], name: str, taken: dict[str, Any]) -> None:
+    """Write a measure beside those of the same commit and processor; others go."""
+    from zk0_core.files import write_text
+
+    before = json.loads(results.read_text()) if results.is_file() else {}
+    if {key: before.get(key) for key in facts} != facts:
+        before = {}
+    everything = {**before, **facts, "date": f"{datetime.now(UTC):%Y-%m-%d}", name: taken}
+    write_text(results, json.dumps(everything, indent=2) + "\n")
+
+
+def commit() -> str:
+    """Return the commit that is measured."""
+    command = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(
+        command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
-    facts = {"commit": commit, "processor": processor(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
-    (HERE / "latest.json").write_text(json.dumps({**facts, **taken}, indent=2) + "\n")
-    print(f"written: {HERE / 'latest.json'}")
 
 
 def processor() -> str:
@@ -343,6 +99,18 @@ def processor() -> str:
             if entry.startswith("model name"):
                 return entry.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def gpu() -> str:
+    """Return the GPU's name; end the program where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        sys.exit(
+            f"--gpu: torch {torch.__version__} finds no GPU on this machine; run it on one with an "
+            "NVIDIA GPU and its driver, or take the processor's figures with make bench"
+        )
+    return torch.cuda.get_device_name()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ class Comparison:
         return steps * self.batch_size / self.frames
 
 
-def compare(policy: Any, uri: str, batch_size: int, steps: int, compared: int) -> Comparison:
+def compare(
+    policy: Any, uri: str, batch_size: int, steps: int, compared: int, *, amp: bool = False
+) -> Comparison:
     """Train `policy` both ways on the simulated recording `uri`.
 
     Args:
@@ -54,6 +56,7 @@ def compare(policy: Any, uri: str, batch_size: int, steps: int, compared: int) -
         batch_size: Frames in a step.
         steps: Steps from the cache.
         compared: Steps with LeRobot's loop, the first of them not timed.
+        amp: Whether both train in mixed precision, bfloat16.
     """
     from zk0_core.parts import open_dataset
     from zk0_core.sim.record import recorded
@@ -68,11 +71,11 @@ def compare(policy: Any, uri: str, batch_size: int, steps: int, compared: int) -
         cache_seconds = time.perf_counter() - began
         cache_bytes = sum(path.stat().st_size for path in Path(cache).rglob("*") if path.is_file())
         losses = [
-            outcome.policy_loss for outcome in ours(policy, source, batch_size, [1] * compared)
+            outcome.policy_loss for outcome in ours(policy, source, batch_size, [1] * compared, amp)
         ]
-        (timed,) = ours(policy, source, batch_size, [steps])
+        (timed,) = ours(policy, source, batch_size, [steps], amp)
     policy.load_params(start)
-    lerobot_step, expected = theirs(policy, folder, len(source), batch_size, compared)
+    lerobot_step, expected = theirs(policy, folder, len(source), batch_size, compared, amp)
     return Comparison(
         cache_seconds=cache_seconds,
         cache_bytes=cache_bytes,
@@ -86,7 +89,7 @@ def compare(policy: Any, uri: str, batch_size: int, steps: int, compared: int) -
     )
 
 
-def ours(policy: Any, source: Any, batch_size: int, rounds: Sequence[int]) -> list[Any]:
+def ours(policy: Any, source: Any, batch_size: int, rounds: Sequence[int], amp: bool) -> list[Any]:
     """Train as a client does, in rounds of so many steps; return their outcomes."""
     import torch
 
@@ -96,7 +99,9 @@ def ours(policy: Any, source: Any, batch_size: int, rounds: Sequence[int]) -> li
     from zk0_core.span import Span
     from zk0_core.testing.loopback import round_order
 
-    order = attrs.evolve(round_order(PluginChoice("strategy", "fedavg")), lr=Span.constant(LR))
+    order = round_order(PluginChoice("strategy", "fedavg"))
+    recipe = attrs.evolve(order.recipe, device=policy.module.config.device, amp=amp)
+    order = attrs.evolve(order, recipe=recipe, lr=Span.constant(LR))
     optimizer = adamw(policy.trainable())
     batches = shuffled_batches(len(source), batch_size, SEED)
     noise = torch.Generator().manual_seed(SEED)
@@ -115,7 +120,7 @@ def ours(policy: Any, source: Any, batch_size: int, rounds: Sequence[int]) -> li
 
 
 def theirs(
-    policy: Any, folder: Path, frames: int, batch_size: int, steps: int
+    policy: Any, folder: Path, frames: int, batch_size: int, steps: int, amp: bool
 ) -> tuple[float, list[float]]:
     """Take `steps` steps with LeRobot's data loader and `update_policy`.
 
@@ -149,8 +154,10 @@ def theirs(
     )
     # The same noise and times as ours, in the order in which SmolVLA draws them.
     draws = torch.Generator().manual_seed(SEED)
-    policy.module.model.sample_noise = lambda shape, device: flow_noise(config, shape[0], draws)
-    policy.module.model.sample_time = lambda count, device: flow_times(count, draws)
+    policy.module.model.sample_noise = lambda shape, device: flow_noise(config, shape[0], draws).to(
+        device
+    )
+    policy.module.model.sample_time = lambda count, device: flow_times(count, draws).to(device)
     optimizer = config.get_optimizer_preset().build(policy.module.get_optim_params())
     for group in optimizer.param_groups:
         group["lr"] = LR
@@ -161,7 +168,7 @@ def theirs(
         meta.total_episodes,
         {name: AverageMeter(name, ":.3f") for name in names},
     )
-    accelerator = Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision="bf16" if amp else "no")
     losses, ends = [], []
     for batch in loader:
         _, shown = update_policy(

@@ -52,7 +52,7 @@ class CachedSource:
         actions, padding = self._chunks.actions(which)
         values = torch.from_numpy(self._values[frames])
         batch: Batch = {
-            # Converted after the move: half the bytes travel to a GPU.
+            # Converted after the move: of float16, half the bytes travel to a GPU.
             self.kind.name: values.to(self._device).float(),
             "actions": self._action[torch.from_numpy(actions)].to(self._device),
             "valid": torch.from_numpy(~padding).to(self._device),

@@ -2,8 +2,9 @@
 
 Two things can be kept. The keys and values of the whole prefix leave the state token and the action
 expert to a training step, and take the most room: 2.7 MB for a frame of two cameras with SmolVLA's
-450 million parameters. The pictures' embeddings leave the language model's layers to do as well,
-and take a tenth. Both are float16.
+450 million parameters, as they are published. The pictures' embeddings leave the language model's
+layers to do as well, and take a tenth. Both are kept as they were computed: float32, or float16
+where the weights are bfloat16, which fits into it and which NumPy doesn't know.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 MakeBatch = Callable[[dict[str, np.ndarray], np.ndarray], Batch]
 """From pictures by camera, (B, 3, H, W) uint8, and frame numbers to a preprocessed batch."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when what is on disk changes; part of a cache's name."""
 CHECKED = 4
 """How many frames' pictures are kept beside a cache, to compare it with at every start."""
@@ -76,7 +77,7 @@ class FrameCache:
     """What is kept of N frames."""
 
     values: np.ndarray
-    """(N, ...) float16, on disk."""
+    """(N, ...) float32 or float16, on disk."""
     small: dict[str, np.ndarray]
     """(N, ...) each, in memory."""
     frames: np.ndarray
@@ -123,7 +124,7 @@ class CacheOf:
             return int(np.load(self.folder / "values.npy", mmap_mode="r").nbytes)
         frames, pictures = next(picture_batches(self.dataset, self.cameras, 1))
         values, _ = self.kind.compute(self.policy, self.make_batch(pictures, frames))
-        return 2 * values[0].numel() * len(self.dataset.state)
+        return kept_as(values).itemsize * values[0].numel() * len(self.dataset.state)
 
     def load(self, progress: Progress | None = None) -> FrameCache:
         """Return the cache, computed where it is not there yet; safe for several processes.
@@ -137,6 +138,11 @@ class CacheOf:
         pictures = dict(np.load(folder / "checked.npz"))
         values = np.load(folder / "values.npy", mmap_mode="r")
         return FrameCache(values, small, pictures.pop("frames"), pictures)
+
+
+def kept_as(computed: torch.Tensor) -> torch.dtype:
+    """Return what `computed` is kept as, so that nothing of it is lost."""
+    return torch.float32 if computed.dtype == torch.float32 else torch.float16
 
 
 def picture_batches(
@@ -180,14 +186,16 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
         if frames[-1] >= total:
             raise DataError(f"{dataset.uri}: more pictures than its {total} frames")
         computed, besides = cache.kind.compute(cache.policy, cache.make_batch(pictures, frames))
-        half = computed.to(torch.float16)
-        if not bool(torch.isfinite(half).all()):
-            raise Inexact(f"{dataset.uri}: {cache.kind.text} have values too large for float16")
+        rows = computed.to(kept_as(computed)).cpu().numpy()
+        if not np.isfinite(rows).all():
+            raise Inexact(
+                f"{dataset.uri}: {cache.kind.text} have values too large for {rows.dtype}"
+            )
         if values is None:
             values = np.lib.format.open_memmap(
-                folder / "values.npy", mode="w+", dtype=np.float16, shape=(total, *half.shape[1:])
+                folder / "values.npy", mode="w+", dtype=rows.dtype, shape=(total, *rows.shape[1:])
             )
-        values[frames] = half.cpu().numpy()
+        values[frames] = rows
         for name, tensor in besides.items():
             small.setdefault(name, []).append(tensor.cpu().numpy())
         for camera, views in pictures.items():

@@ -26,11 +26,11 @@ from zk0_core.lerobot.prefix_model import Batch
 if TYPE_CHECKING:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-TOLERANCE = 1e-4
-"""Relative difference of loss up to which a cache is taken for exact: float16 rounds to 5e-4, and
-a loss is over thousands of such values."""
+TOLERANCE = 1e-5
+"""Relative difference of loss up to which a cache is taken for exact: a sum over more frames at
+once may be taken in another order."""
 ROUGH_TOLERANCE = 2e-3
-"""The same where weights are bfloat16: what float16 took may tip a sum to its other neighbour."""
+"""The same where weights are bfloat16: another order may tip a sum to its other neighbour."""
 SPARE = 2 * 1024**3
 """Bytes of disk that a cache leaves free."""
 

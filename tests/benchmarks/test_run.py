@@ -1,0 +1,51 @@
+"""The benchmarks' program: which results it keeps, and what it says of a missing GPU."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
+    return importlib.import_module("run")
+
+
+def test_measures_of_one_commit_are_kept_together(bench: Any, tmp_path: Path) -> None:
+    results = tmp_path / "latest.json"
+    facts = {"commit": "a", "processor": "p"}
+    bench.add(results, facts, "first", {"value": 1})
+    bench.add(results, facts, "second", {"value": 2})
+    kept = json.loads(results.read_text())
+    assert kept.pop("date")
+    assert kept == {**facts, "first": {"value": 1}, "second": {"value": 2}}
+    bench.add(results, {**facts, "commit": "b"}, "second", {"value": 3})
+    assert json.loads(results.read_text()).keys() == {"commit", "processor", "date", "second"}
+
+
+def test_a_missing_gpu_is_said() -> None:
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "--gpu"]
+    without = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, env=without, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "finds no GPU on this machine; run it on one with an NVIDIA GPU" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("amp", [False, True])
+def test_both_training_loops_see_the_same(bench: Any, amp: bool) -> None:
+    models, training = map(importlib.import_module, ("models", "training"))
+    uri = "sim:lift?region=left&episodes=1"
+    seen = training.compare(models.tiny(uri), uri, 4, 3, 3, amp=amp)
+    # In mixed precision the frozen network is computed once in float32, and in LeRobot in bfloat16.
+    assert seen.loss_difference < (0.05 if amp else 1e-5)
+    assert min(seen.step, seen.lerobot_step, seen.cache_seconds) > 0
