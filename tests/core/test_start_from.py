@@ -1,11 +1,13 @@
 """A run that starts from an earlier one's model."""
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from zk0_core.engines.deployment import _last_model
 from zk0_core.server.checkpoint import Checkpoint, Checkpoints
@@ -25,6 +27,16 @@ def test_it_begins_with_its_parameters_and_statistics(tmp_path: Path) -> None:
     assert params is not None
     assert params["w"].tolist() == [3.0]
     assert (tmp_path / "run/start/zk0.json").read_text() == "{}"
+
+
+def test_one_that_finished_no_round_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sink = logger.add(sys.stdout, format="{message}")
+    assert _last_model(tmp_path / "earlier", tmp_path / "run") is None
+    logger.remove(sink)
+    said = f"{tmp_path / 'earlier'} finished no round: the policy's own weights are the start\n"
+    assert capsys.readouterr().out == said
 
 
 def test_statistics_are_taken_over_whole_or_not_at_all(

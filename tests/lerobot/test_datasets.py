@@ -82,6 +82,16 @@ def test_frames_are_kept_by_size(dataset):
     assert frame_memmap(dataset, TOP).shape == (41, 3, 96, 96)
 
 
+def test_frames_that_were_removed_by_hand(dataset):
+    size = (16, 24)
+    file = Path(str(frame_memmap(dataset, TOP, size).filename))
+    file.unlink()
+    with pytest.raises(DataError, match=f"in {file.parent} are gone.*; remove it, and they are"):
+        frame_memmap(dataset, TOP, size)
+    file.parent.rmdir()
+    assert frame_memmap(dataset, TOP, size).shape == (41, 3, *size)
+
+
 def test_held_out_and_partition(folder):
     part = opened(folder, "?eval_episodes=1&partition=0/2")
     assert [e.index for e in part.episodes] == [0, 2]

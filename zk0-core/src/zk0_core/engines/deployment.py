@@ -119,4 +119,7 @@ def _last_model(earlier: Path, folder: Path) -> "Tensors | None":
         with whole_folder(folder / "start") as part:
             shutil.copytree(earlier / "start", part, dirs_exist_ok=True)
     last = Checkpoints(earlier / "checkpoints").last()
-    return last.params if last else None
+    if last is None:
+        logger.warning("{} finished no round: the policy's own weights are the start", earlier)
+        return None
+    return last.params

@@ -35,7 +35,7 @@ def frame_memmap(
 
     Raises:
         DataError: if the video has fewer or more pictures than the dataset has frames, or there
-            is no room for them.
+            is no room for them, or what was decoded has been removed by hand.
     """
     name = f"{dataset.fingerprint}\x1f{camera}\x1f{size}"
     folder = cache_folder("frames", hashlib.sha256(name.encode()).hexdigest()[:24])
@@ -45,6 +45,11 @@ def frame_memmap(
             mark_used(folder)
             array = np.load(folder / "frames.npy", mmap_mode="r")
         except FileNotFoundError:
+            if folder.is_dir():
+                raise DataError(
+                    f"{dataset.uri}: its decoded frames in {folder} are gone, though the folder is "
+                    "there; remove it, and they are decoded anew"
+                ) from None
             # Another process needed the room just now.
             continue
         assert isinstance(array, np.memmap)
