@@ -40,6 +40,8 @@ def test_a_base_is_made(tmp_path: Path) -> None:
     report = zk0("sim", "make-base", "--output", str(output), *small, cache=tmp_path / "cache")
     assert report["scenes"] == 100
     assert (output / "config.json").is_file()
+    trained_on_it = ("run", "--policy.base", str(output), "--dry-run")
+    assert zk0(*trained_on_it, cache=tmp_path / "cache")["policy"]["options"]["base"] == str(output)
 
 
 def test_a_base_of_several_tasks_is_made(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from zk0_core.errors import DataError, UsageError
 from zk0_core.lerobot.cached_source import CachedSource
 from zk0_core.lerobot.examples import Chunks
 from zk0_core.lerobot.flow import flow_times
-from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, tiny_folder
+from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, base_folder
 from zk0_core.tensors import fingerprint
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
@@ -248,18 +248,27 @@ def test_act_policy(dataset, statistics, views, tmp_path):
 def test_shipped_base_is_frozen_and_small():
     from safetensors.numpy import load_file
 
-    file = tiny_folder() / "base.safetensors"
+    file = base_folder("lift") / "base.safetensors"
     assert file.stat().st_size <= 8 * 1024**2
     tensors = load_file(file)
     assert all(name.startswith(FROZEN_PARTS) for name in tensors)
     assert all(tensor.dtype == np.float16 for tensor in tensors.values())
-    assert "zk0 sim make-base" in (tiny_folder() / "NOTE.md").read_text()
+    assert "zk0 sim make-base" in (base_folder("lift") / "NOTE.md").read_text()
+
+
+def test_a_base_that_is_not_there():
+    with pytest.raises(UsageError) as caught:
+        TINY.build(TINY.options(base="lfit"))
+    assert str(caught.value) == (
+        "policy.base is 'lfit': neither a base that comes with zk0 (lift) nor a folder with one; "
+        "zk0 sim make-base --output DIR makes one"
+    )
 
 
 def test_tokenizer_splits_anything_into_known_pieces():
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(tiny_folder())
+    tokenizer = AutoTokenizer.from_pretrained(base_folder("lift"))
     for text in ("Pick up the red cube\n", "Räume die Gläser auf: 把杯子\n"):
         tokens = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in tokens
@@ -272,4 +281,4 @@ def test_written_folder_is_the_shipped_one(tmp_path):
 
     write_vlm_folder(tmp_path)
     for file in tmp_path.iterdir():
-        assert file.read_text() == (tiny_folder() / file.name).read_text(), file.name
+        assert file.read_text() == (base_folder("lift") / file.name).read_text(), file.name

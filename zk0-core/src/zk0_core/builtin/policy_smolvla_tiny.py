@@ -33,13 +33,22 @@ class SmolVLATinyOptions:
             "one view, 1 samples as in training."
         },
     )
+    base: str = attrs.field(
+        default="lift",
+        metadata={
+            "help": "The frozen part: one that comes with zk0, by the tasks whose scenes it has "
+            "seen, or a folder of zk0 sim make-base."
+        },
+    )
 
 
 def build(options: SmolVLATinyOptions) -> "PolicyFamily":
     """Return the family."""
     from zk0_core.lerobot.families import TinySmolVLAFamily
 
-    return TinySmolVLAFamily(options.chunk_size, options.n_action_steps, options.noise_scale)
+    return TinySmolVLAFamily(
+        options.chunk_size, options.n_action_steps, options.noise_scale, options.base
+    )
 
 
 PLUGIN = PolicyPlugin(

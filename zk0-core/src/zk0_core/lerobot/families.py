@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zk0_core.errors import DataError, UsageError
 from zk0_core.lerobot.saving import VLM
-from zk0_core.lerobot.tiny_vlm import IMAGE_SIZE, MAX_TOKENS, load_base, tiny_folder
+from zk0_core.lerobot.tiny_vlm import IMAGE_SIZE, MAX_TOKENS, base_folder, load_base
 from zk0_core.seeds import derive_seed
 
 # Plans ask families for their defaults, and must not wait for torch.
@@ -31,9 +31,19 @@ class TinySmolVLAFamily:
         chunk_size: int = 16,
         n_action_steps: int = 8,
         noise_scale: float = 0.0,
-        base: Path | None = None,
+        base: str = "lift",
     ) -> None:
-        """Remember the options; `base` names another folder of `zk0 sim make-base`."""
+        """Remember the options.
+
+        Args:
+            chunk_size: Actions predicted at a time.
+            n_action_steps: How many of them are executed.
+            noise_scale: What the flow's noise is multiplied with when acting.
+            base: See `tiny_vlm.base_folder`.
+
+        Raises:
+            UsageError: if more is executed than predicted, or there is no such base.
+        """
         if n_action_steps > chunk_size:
             raise UsageError(
                 f"policy.n_action_steps is {n_action_steps}, more than policy.chunk_size "
@@ -42,7 +52,7 @@ class TinySmolVLAFamily:
         self._chunk_size = chunk_size
         self._n_action_steps = n_action_steps
         self._noise_scale = noise_scale
-        self._base = base or tiny_folder()
+        self._base = base_folder(base)
 
     def load(
         self, schema: "DatasetSchema", statistics: "Statistics", *, seed: int, device: str

@@ -1,14 +1,14 @@
 """A vision-language model of SmolVLM's architecture, small enough to ship with the package.
 
 SmolVLA asks for a folder that `AutoConfig` and `AutoProcessor` load from. `write_vlm_folder` makes
-one; the shipped one lies in `zk0_core/sim/tiny`, with the frozen weights beside it.
+one; those that ship lie in `zk0_core/sim/bases`, each with its frozen weights.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zk0_core.errors import Zk0Error
+from zk0_core.errors import UsageError, Zk0Error
 
 if TYPE_CHECKING:
     import torch
@@ -66,9 +66,25 @@ _CORPUS = (
 """What the byte pairs are learned from. Any text works: unknown words fall apart into bytes."""
 
 
-def tiny_folder() -> Path:
-    """Return the folder of the package that holds the shipped model and its frozen weights."""
-    return Path(__file__).parent.parent / "sim" / "tiny"
+BASES = Path(__file__).parent.parent / "sim" / "bases"
+"""One folder a base that comes with zk0: what it has seen is its name."""
+WEIGHTS = "base.safetensors"
+
+
+def base_folder(base: str) -> Path:
+    """Return the folder of a base that comes with zk0, or the one that `base` names.
+
+    Raises:
+        UsageError: if there is no base.
+    """
+    for folder in (BASES / base, Path(base)):
+        if (folder / WEIGHTS).is_file():
+            return folder
+    shipped = ", ".join(sorted(folder.name for folder in BASES.iterdir()))
+    raise UsageError(
+        f"policy.base is {base!r}: neither a base that comes with zk0 ({shipped}) nor a folder "
+        "with one; zk0 sim make-base --output DIR makes one"
+    )
 
 
 def write_vlm_folder(folder: Path) -> None:
@@ -174,15 +190,8 @@ def load_frozen(vlm: "torch.nn.Module", tensors: "Mapping[str, torch.Tensor]") -
                 tensor.zero_()
 
 
-def load_base(vlm: "torch.nn.Module", folder: Path | None = None) -> None:
-    """Load the frozen base of `folder` (the shipped one by default) into `vlm`.
-
-    Raises:
-        Zk0Error: if the folder has no base.
-    """
+def load_base(vlm: "torch.nn.Module", folder: Path) -> None:
+    """Load the frozen base of `folder` into `vlm`."""
     from safetensors.torch import load_file
 
-    file = (folder or tiny_folder()) / "base.safetensors"
-    if not file.is_file():
-        raise Zk0Error(f"no frozen base at {file}; make it with `zk0 sim make-base`")
-    load_frozen(vlm, load_file(file))
+    load_frozen(vlm, load_file(folder / WEIGHTS))
