@@ -14,8 +14,8 @@ from zk0_core.errors import UsageError
 from zk0_core.history import ClientRecord
 from zk0_core.hookspecs import Zk0Specs
 from zk0_core.registry import KINDS, Registry
+from zk0_core.run_values import RunValues
 from zk0_core.runfile import settings_from_toml
-from zk0_core.settings import RunValues
 from zk0_core.sim.spec import REGIONS, SimSpec
 
 DOCS = REPOSITORY / "docs"

@@ -134,7 +134,7 @@ def _device(asked: str | None) -> str:
     """Return the device to train on: the one asked for, or the best there is."""
     from zk0_cli.run import check_device
     from zk0_core.options import parse_flags
-    from zk0_core.settings import RunValues
+    from zk0_core.run_values import RunValues
 
     if asked is not None:
         parse_flags(RunValues, {"device": asked})

@@ -19,7 +19,7 @@ from zk0_cli.plugin_flags import PluginFlagsCommand
 from zk0_cli.run import echo_help, resolved, run, run_flags
 from zk0_cli.run_settings import RunFlags
 from zk0_cli.table import echo_json, echo_table
-from zk0_core.settings import RunValues
+from zk0_core.run_values import RunValues
 
 COMMANDS = {
     "preview": ("zk0_cli.plan:preview", "lr and mu of the planned rounds, as a picture."),

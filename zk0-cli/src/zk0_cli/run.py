@@ -25,8 +25,8 @@ from zk0_core.plan import RunPlan
 from zk0_core.preset import DEFAULT_PRESET, preset_names
 from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
+from zk0_core.run_values import RunValues
 from zk0_core.runfile import plan_to_json, plan_to_toml
-from zk0_core.settings import RunValues
 
 if TYPE_CHECKING:
     from zk0_core.run import RunResult

@@ -11,12 +11,12 @@ from zk0_core.errors import UsageError
 from zk0_core.options import parse_flags
 from zk0_core.preset import DEFAULT_PRESET, preset_settings
 from zk0_core.resolve import DEFAULTS
+from zk0_core.run_values import RunValues
 from zk0_core.runfile import read_run_file
 from zk0_core.settings import (
     Choice,
     ClientSetting,
     EvaluationSetting,
-    RunValues,
     Settings,
     merged,
     with_options_of,

@@ -1,6 +1,6 @@
 """From settings to a plan: plugins are found, options checked, defaults filled in.
 
-The one place where defaults meet: those of zk0 (`settings.RunValues`), of the policy family
+The one place where defaults meet: those of zk0 (`run_values.RunValues`), of the policy family
 (lr, batch size) and of each plugin's options.
 """
 
@@ -16,8 +16,9 @@ from zk0_core.options import did_you_mean, options_to_dict, structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
 from zk0_core.records import EvaluatorPlugin, PolicyPlugin, StrategyOptions, StrategyPlugin
 from zk0_core.registry import Registry
+from zk0_core.run_values import INSTEAD_OF, RunValues
 from zk0_core.server.sampling import count_of_round
-from zk0_core.settings import INSTEAD_OF, Choice, RunValues, Settings, merged
+from zk0_core.settings import Choice, Settings, merged
 
 DEFAULTS = Settings(
     origin="defaults",

@@ -11,7 +11,8 @@ import attrs
 from zk0_core.errors import PluginError, UsageError
 from zk0_core.options import did_you_mean, structure_options
 from zk0_core.plan import RunPlan
-from zk0_core.settings import Choice, ClientSetting, EvaluationSetting, RunValues, Settings
+from zk0_core.run_values import RunValues
+from zk0_core.settings import Choice, ClientSetting, EvaluationSetting, Settings
 
 _LISTS = ("schedulers", "mu_schedulers", "reporters")
 _TABLES = ("policy", "strategy", "wire", "plugins")

@@ -15,8 +15,8 @@ from zk0_core.older_projects.keys import (
     VALUES,
     WITHOUT,
 )
+from zk0_core.run_values import RunValues
 from zk0_core.server.sampling import count_of_round
-from zk0_core.settings import RunValues
 
 
 @attrs.frozen
