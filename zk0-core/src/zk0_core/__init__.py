@@ -2,7 +2,6 @@
 
 from zk0_core.errors import DataError, PluginError, RoundError, UsageError, WireError, Zk0Error
 from zk0_core.hookspecs import hookimpl
-from zk0_core.options import between, ge, gt, le, one_of
 from zk0_core.protocols import (
     BatchSource,
     Codec,
@@ -32,6 +31,7 @@ from zk0_core.records import (
     StrategyPlugin,
 )
 from zk0_core.span import Span
+from zk0_core.validators import between, ge, gt, le, one_of
 
 __all__ = [
     "ZK0_API",

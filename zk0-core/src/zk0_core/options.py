@@ -14,64 +14,14 @@ any of these or None. Nothing is converted in silence: "false" is no bool and 1.
 """
 
 import difflib
-import math
-import types
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
 
 from zk0_core.errors import PluginError
-
-
-@attrs.frozen
-class Check:
-    """A validator that can say what it asks for, for errors and help."""
-
-    test: Callable[[Any], bool]
-    text: str
-    """What follows "must be", such as "≥ 0"."""
-
-    def __call__(self, instance: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        """Raise ValueError unless `value` is None or passes the test."""
-        if value is not None and not self.test(value):
-            raise ValueError(f"{attribute.name} must be {self.text}, got {value!r}")
-
-
-def ge(bound: float) -> Check:
-    """Return the validator of values ≥ `bound`."""
-    return Check(lambda value: value >= bound, f"≥ {bound:g}")
-
-
-def gt(bound: float) -> Check:
-    """Return the validator of values > `bound`."""
-    return Check(lambda value: value > bound, f"> {bound:g}")
-
-
-def le(bound: float) -> Check:
-    """Return the validator of values ≤ `bound`."""
-    return Check(lambda value: value <= bound, f"≤ {bound:g}")
-
-
-def between(low: float, high: float) -> Check:
-    """Return the validator of values in [`low`, `high`]."""
-    return Check(lambda value: low <= value <= high, f"between {low:g} and {high:g}")
-
-
-def between_open(low: float, high: float) -> Check:
-    """Return the validator of values in (`low`, `high`)."""
-    return Check(lambda value: low < value < high, f"above {low:g} and below {high:g}")
-
-
-def above_up_to(low: float, high: float) -> Check:
-    """Return the validator of values in (`low`, `high`]."""
-    return Check(lambda value: low < value <= high, f"above {low:g} and at most {high:g}")
-
-
-def one_of(*choices: str) -> Check:
-    """Return the validator of values among `choices`."""
-    return Check(lambda value: value in choices, f"one of {', '.join(choices)}")
+from zk0_core.option_types import checked_value, parsed_text, type_name
 
 
 def structure_options[T](
@@ -105,7 +55,7 @@ def structure_options[T](
         if name not in fields:
             raise PluginError(_unknown(f"{prefix}{name}", name, fields, prefix) + suffix(name))
         try:
-            checked[name] = _checked(hints[name], value, fields[name])
+            checked[name] = checked_value(hints[name], value, fields[name])
         except ValueError as error:
             raise PluginError(f"{prefix}{name} {error}{suffix(name)}") from None
     for name, field in fields.items():
@@ -130,7 +80,8 @@ def parse_flags(options_class: type, texts: Mapping[str, str]) -> dict[str, Any]
     """
     hints = _types(options_class)
     return {
-        name: _parsed(hints[name], text) if name in hints else text for name, text in texts.items()
+        name: parsed_text(hints[name], text) if name in hints else text
+        for name, text in texts.items()
     }
 
 
@@ -173,21 +124,6 @@ def did_you_mean(name: str, choices: Collection[str], prefix: str = "") -> str:
     return f"; did you mean '{prefix}{near[0]}'?" if near else ""
 
 
-def type_name(hint: Any) -> str:
-    """Return how errors and help call a type."""
-    inner, optional = _without_none(hint)
-    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-    if inner in names:
-        name = names[inner]
-    elif typing.get_origin(inner) is tuple:
-        name = "list of texts"
-    elif _is_mapping(inner):
-        name = "table of texts"
-    else:
-        raise TypeError(f"options cannot have the type {inner!r}")
-    return f"{name} or none" if optional else name
-
-
 def _types(options_class: type) -> dict[str, Any]:
     return typing.get_type_hints(options_class)
 
@@ -195,73 +131,6 @@ def _types(options_class: type) -> dict[str, Any]:
 def _unknown(what: str, name: str, choices: Collection[str], prefix: str) -> str:
     known = f"the choices are {', '.join(choices)}" if choices else "there are no options"
     return f"{what} is unknown; {known}{did_you_mean(name, choices, prefix)}"
-
-
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    """Return the type without None, and whether None was among it."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        inner = [part for part in typing.get_args(hint) if part is not type(None)]
-        if len(inner) == 1:
-            return inner[0], True
-    return hint, False
-
-
-def _is_mapping(hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    return isinstance(origin, type) and issubclass(origin, Mapping)
-
-
-def _checked(hint: Any, value: Any, field: "attrs.Attribute[Any]") -> Any:
-    """Return `value` if it is of the type; raise ValueError with what it must be."""
-    inner, optional = _without_none(hint)
-    if value is None and optional:
-        return None
-    # TOML, and whatever else whole numbers go through, has 64 bits for one.
-    too_long = type(value) is int and abs(value) >= 2**63
-    if inner is float and type(value) in (int, float) and not too_long and math.isfinite(value):
-        return float(value)
-    if inner in (int, str, bool) and type(value) is inner and not too_long:
-        return value
-    is_list = typing.get_origin(inner) is tuple and isinstance(value, list | tuple)
-    if is_list and all(type(entry) is str for entry in value):
-        return tuple(value)
-    is_table = _is_mapping(inner) and isinstance(value, Mapping)
-    if is_table and all(type(entry) is str for pair in value.items() for entry in pair):
-        return dict(value)
-    wanted = type_name(hint)
-    article = "" if wanted.startswith("true") else "a "
-    asked = getattr(field.validator, "text", "")
-    range_text = f" {asked}" if asked and wanted.endswith("number") else ""
-    raise ValueError(f"must be {article}{wanted}{range_text}, got {value!r}{_meant(inner, value)}")
-
-
-def _meant(inner: Any, value: Any) -> str:
-    """Return a guess at the whole number that a fraction was meant to be."""
-    if inner is not int or not isinstance(value, float) or not math.isfinite(value):
-        return ""
-    near = sorted({math.floor(value), math.ceil(value)})
-    return f"; did you mean {' or '.join(map(str, near))}?"
-
-
-def _parsed(hint: Any, text: str) -> Any:
-    inner, optional = _without_none(hint)
-    if optional and text == "none":
-        return None
-    if inner is bool:
-        return {"true": True, "false": False}.get(text, text)
-    if inner in (int, float):
-        for number in (int, float):
-            try:
-                return number(text)
-            except ValueError:
-                continue
-        return text
-    if typing.get_origin(inner) is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if _is_mapping(inner):
-        pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-        return {key.strip(): value.strip() for key, _, value in pairs}
-    return text
 
 
 def _default_text(default: Any) -> str:

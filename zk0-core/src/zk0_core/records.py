@@ -5,7 +5,6 @@ from typing import Any
 
 import attrs
 
-from zk0_core.options import between_open, ge, gt
 from zk0_core.protocols import (
     Codec,
     DatasetLoader,
@@ -16,6 +15,7 @@ from zk0_core.protocols import (
     Schedule,
     Strategy,
 )
+from zk0_core.validators import between_open, ge, gt
 
 ZK0_API = 1
 """Number of the plugin interface. A plugin module states the one it was written for."""

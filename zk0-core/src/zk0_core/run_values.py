@@ -2,7 +2,7 @@
 
 import attrs
 
-from zk0_core.options import Check, above_up_to, between, ge, gt, one_of
+from zk0_core.validators import Check, above_up_to, between, ge, gt, one_of
 
 DEVICES = ("cpu", "cuda", "mps")
 

@@ -4,7 +4,7 @@ import attrs
 
 from zk0_core import Span
 from zk0_core.history import History
-from zk0_core.options import above_up_to
+from zk0_core.validators import above_up_to
 
 
 @attrs.frozen(kw_only=True)

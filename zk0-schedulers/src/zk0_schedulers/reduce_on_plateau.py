@@ -11,7 +11,7 @@ import attrs
 
 from zk0_core import Span, ge
 from zk0_core.history import History
-from zk0_core.options import between_open
+from zk0_core.validators import between_open
 
 
 @attrs.frozen(kw_only=True)

@@ -18,7 +18,7 @@ import attrs
 
 from zk0_core import Span, between, ge, gt
 from zk0_core.history import History
-from zk0_core.options import above_up_to
+from zk0_core.validators import above_up_to
 
 SPIKE_LOSSES = 3
 """How many losses, up to the last one, the spike guard looks at."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import between, gt
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import between, gt
 from zk0_strategies.base import StrategyDefaults, WeightedMean, moved
 
 if TYPE_CHECKING:

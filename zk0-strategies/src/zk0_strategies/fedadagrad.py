@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import gt
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import gt
 
 if TYPE_CHECKING:
     from zk0_core.protocols import Strategy

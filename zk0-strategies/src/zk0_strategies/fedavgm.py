@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import between, gt
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import between, gt
 
 if TYPE_CHECKING:
     from zk0_core.protocols import Strategy

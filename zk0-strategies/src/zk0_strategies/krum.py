@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import ge
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import ge
 from zk0_strategies.base import FromAllUpdates
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import ge
+from zk0_core.validators import ge
 from zk0_strategies.base import FromAllUpdates, mean_of
 from zk0_strategies.krum import KrumOptions, nearest_to_others
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import gt
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import gt
 from zk0_strategies.base import FromAllUpdates, mean_of
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zk0_core.errors import WireError
-from zk0_core.options import ge, gt
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import ge, gt
 from zk0_strategies.base import StrategyDefaults, WeightedMean, moved
 
 if TYPE_CHECKING:

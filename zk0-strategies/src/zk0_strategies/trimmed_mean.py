@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import between_open
 from zk0_core.records import StrategyOptions
+from zk0_core.validators import between_open
 from zk0_strategies.base import FromAllUpdates, by_tensor
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zk0_core.errors import WireError
-from zk0_core.options import above_up_to, one_of
 from zk0_core.records import CodecPlugin
+from zk0_core.validators import above_up_to, one_of
 
 if TYPE_CHECKING:
     import numpy as np

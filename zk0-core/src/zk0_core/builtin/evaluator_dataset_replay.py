@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from zk0_core.options import ge
 from zk0_core.records import EvaluatorPlugin
+from zk0_core.validators import ge
 from zk0_core.video.choosing import VideoOptions, video_folder, videos_of
 
 if TYPE_CHECKING:

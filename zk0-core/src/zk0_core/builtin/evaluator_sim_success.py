@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from zk0_core.options import between, ge
 from zk0_core.records import EvaluatorPlugin
+from zk0_core.validators import between, ge
 from zk0_core.video.choosing import VideoOptions, video_folder, videos_of
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import between
 from zk0_core.records import PolicyPlugin
+from zk0_core.validators import between
 
 if TYPE_CHECKING:
     from zk0_core.protocols import PolicyFamily

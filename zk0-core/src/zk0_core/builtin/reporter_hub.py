@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zk0_core.errors import UsageError, Zk0Error
-from zk0_core.options import Check, ge
 from zk0_core.records import ReporterPlugin
+from zk0_core.validators import Check, ge
 
 if TYPE_CHECKING:
     from zk0_core.history import History, RoundRecord

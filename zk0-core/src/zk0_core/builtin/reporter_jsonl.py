@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import Check
 from zk0_core.records import ReporterPlugin
+from zk0_core.validators import Check
 
 if TYPE_CHECKING:
     from zk0_core.history import History, RoundRecord

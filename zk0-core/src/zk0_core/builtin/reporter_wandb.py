@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from zk0_core.errors import PluginError, UsageError
-from zk0_core.options import Check, one_of
 from zk0_core.records import ReporterPlugin
+from zk0_core.validators import Check, one_of
 
 if TYPE_CHECKING:
     from zk0_core.history import History, RoundRecord

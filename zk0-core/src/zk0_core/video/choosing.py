@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zk0_core.options import ge
+from zk0_core.validators import ge
 
 if TYPE_CHECKING:
     from zk0_core.protocols import EvaluationRequest

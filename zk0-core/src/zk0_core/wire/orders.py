@@ -13,11 +13,11 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from zk0_core.data import DatasetSchema, Episode, Statistics
 from zk0_core.errors import WireError
-from zk0_core.options import Check, between, ge, one_of
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.span import Span
 from zk0_core.strict import structured, unstructured
 from zk0_core.tensors import Tensors, as_arrays, fingerprint
+from zk0_core.validators import Check, between, ge, one_of
 from zk0_core.wire.groups import array_groups, config_groups
 from zk0_core.wire.npy import read_array
 
