@@ -26,8 +26,9 @@ from zk0_core.parts import (
     strategy_record,
 )
 from zk0_core.plan import ClientPlan, PluginChoice
+from zk0_core.plugins import Plugin
 from zk0_core.records import DatasetLoaderPlugin, PolicyPlugin
-from zk0_core.registry import Plugin, Registry
+from zk0_core.registry import Registry
 from zk0_core.schedules import Schedules
 from zk0_core.server.exchange import Exchange
 from zk0_core.server.preflight import Roster, call_roll

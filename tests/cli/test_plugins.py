@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zk0_core.registry import KINDS
+from zk0_core.plugins import KINDS
 
 
 def test_list_shows_every_kind(zk0) -> None:

@@ -6,8 +6,8 @@ import sys
 
 from pages import REPOSITORY
 
+from zk0_core.plugins import KINDS
 from zk0_core.records import ZK0_API
-from zk0_core.registry import KINDS
 
 PLUGINS = REPOSITORY / "docs" / "plugins"
 WHOLE = ("zk0_core.data", "zk0_core.history", "zk0_core.tensors", "zk0_core.testing")

@@ -13,7 +13,8 @@ from pages import PAGES, REPOSITORY, first_cells, prose
 from zk0_core.errors import UsageError
 from zk0_core.history import ClientRecord
 from zk0_core.hookspecs import Zk0Specs
-from zk0_core.registry import KINDS, Registry
+from zk0_core.plugins import KINDS
+from zk0_core.registry import Registry
 from zk0_core.run_values import RunValues
 from zk0_core.runfile import settings_from_toml
 from zk0_core.sim.spec import REGIONS, SimSpec

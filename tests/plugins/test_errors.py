@@ -14,7 +14,8 @@ from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
 from zk0_core.parts import build_objective, build_strategy, installed
 from zk0_core.plan import EvaluationPlan, PluginChoice
-from zk0_core.registry import Plugin, Registry
+from zk0_core.plugins import Plugin
+from zk0_core.registry import Registry
 from zk0_core.server.evaluation import score_model
 from zk0_core.server.model import ModelRef
 from zk0_core.testing import examples

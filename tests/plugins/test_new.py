@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zk0_cli.template import template_folder
-from zk0_core.registry import KINDS
+from zk0_core.plugins import KINDS
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 import pytest
 
 from zk0_core.errors import PluginError
-from zk0_core.registry import KINDS, Plugin, Registry
+from zk0_core.plugins import KINDS, Plugin
+from zk0_core.registry import Registry
 
 GOOD = """
 from zk0_core import StrategyPlugin, hookimpl

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from zk0_core.registry import Plugin, Registry
+from zk0_core.plugins import Plugin
+from zk0_core.registry import Registry
 from zk0_core.testing.contract import Contract, check_names
 from zk0_core.testing.runner import contracts_of
 

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _report(error: Exception) -> int:
     """Print `error` as one line; return the exit status that it stands for."""
     from zk0_core.errors import Zk0Error
-    from zk0_core.registry import described
+    from zk0_core.plugin_errors import described
 
     if isinstance(error, click.exceptions.Abort):
         click.echo("interrupted", err=True)

@@ -10,7 +10,8 @@ from zk0_cli.lazy import LazyGroup
 from zk0_cli.table import echo_json, echo_table
 from zk0_core.errors import UsageError
 from zk0_core.options import describe, did_you_mean
-from zk0_core.registry import KINDS, Plugin, Registry
+from zk0_core.plugins import KINDS, Plugin
+from zk0_core.registry import Registry
 
 COMMANDS = {
     "list": ("zk0_cli.plugins:list_plugins", "What is installed, with status."),

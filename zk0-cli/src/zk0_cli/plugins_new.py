@@ -10,7 +10,8 @@ import click
 from zk0_cli.template import distribution_of, write_plugin
 from zk0_core.errors import UsageError
 from zk0_core.options import did_you_mean
-from zk0_core.registry import KINDS, Registry
+from zk0_core.plugins import KINDS
+from zk0_core.registry import Registry
 
 
 @click.command(

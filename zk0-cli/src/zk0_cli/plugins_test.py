@@ -12,7 +12,8 @@ from zk0_cli.plugin_flags import PluginFlag, PluginFlagsCommand
 from zk0_cli.table import echo_json
 from zk0_core.errors import PluginError, UsageError
 from zk0_core.options import did_you_mean, parse_flags, structure_options
-from zk0_core.registry import KINDS, Plugin, Registry
+from zk0_core.plugins import KINDS, Plugin
+from zk0_core.registry import Registry
 
 MARKS = {"passed": "ok      ", "failed": "FAILED  ", "excepted": "excepted"}
 

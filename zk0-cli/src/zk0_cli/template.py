@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from zk0_core.registry import KINDS
+from zk0_core.plugins import KINDS
 
 NAME = "plugin-template"
 """What the template calls itself, and each of its plugins."""
@@ -35,7 +35,7 @@ def write_plugin(name: str, kinds: Collection[str], folder: Path) -> None:
 
     Args:
         name: What it is called, and each of its plugins.
-        kinds: Keys of `registry.KINDS`: what it brings.
+        kinds: Keys of `plugins.KINDS`: what it brings.
         folder: Where to; it is made.
     """
     template = template_folder()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from zk0_core.plan import PluginChoice
+from zk0_core.plugins import Plugin
 from zk0_core.protocols import (
     Codec,
     DatasetLoader,
@@ -16,7 +17,7 @@ from zk0_core.protocols import (
     Strategy,
 )
 from zk0_core.records import CodecPlugin, EvaluatorPlugin, StrategyPlugin
-from zk0_core.registry import Plugin, Registry
+from zk0_core.registry import Registry
 
 # Commands that only show a plan build schedules by this module, and must not wait for NumPy.
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ class PluginChoice:
     """A plugin that the run uses, with its effective options and where it came from."""
 
     kind: str
-    """The kind in the words of `registry.KINDS`, such as "strategy"."""
+    """The kind in the words of `plugins.KINDS`, such as "strategy"."""
     name: str
     options: Mapping[str, Any] = attrs.field(factory=dict)
     distribution: str = ""

@@ -4,7 +4,6 @@ import contextlib
 import importlib.metadata
 import os
 import sys
-import traceback
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import attrs
 
 from zk0_core import records
-from zk0_core.errors import PluginError, Zk0Error
+from zk0_core.errors import PluginError
 from zk0_core.faults import hooks_of, reason_of, records_of
 from zk0_core.options import did_you_mean
+from zk0_core.plugins import KINDS, Plugin
 from zk0_core.records import PluginRecord
 
 GROUP = "zk0"
@@ -22,80 +22,6 @@ GROUP = "zk0"
 
 ALLOW_LIST = "ZK0_LOAD_PLUGINS"
 """Environment variable: only the plugins it lists, commas between, are loaded when it is set."""
-
-
-@attrs.frozen
-class Kind:
-    """One kind of plugin."""
-
-    hook: str
-    record: type[Any]
-
-
-KINDS = {
-    "strategy": Kind("zk0_strategies", records.StrategyPlugin),
-    "scheduler": Kind("zk0_lr_schedulers", records.LrSchedulerPlugin),
-    "mu-scheduler": Kind("zk0_mu_schedulers", records.MuSchedulerPlugin),
-    "loader": Kind("zk0_dataset_loaders", records.DatasetLoaderPlugin),
-    "evaluator": Kind("zk0_evaluators", records.EvaluatorPlugin),
-    "policy": Kind("zk0_policies", records.PolicyPlugin),
-    "reporter": Kind("zk0_reporters", records.ReporterPlugin),
-    "codec": Kind("zk0_codecs", records.CodecPlugin),
-}
-"""The kinds of plugins, by the word that commands, plans and errors use."""
-
-
-@attrs.frozen(kw_only=True)
-class Plugin:
-    """One plugin as found: usable when `status` is "ok"."""
-
-    kind: str
-    """Key of KINDS; empty where a whole module could not be loaded."""
-    name: str
-    """Its name; where that is not known, the entry point's."""
-    status: str
-    """ok, broken, conflict, unsupported or disabled."""
-    distribution: str
-    version: str
-    entry_point: str
-    module: str = ""
-    """The module that the entry point names."""
-    reason: str = ""
-    """Why it is not ok, on one line."""
-    record: PluginRecord | None = None
-    error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
-
-    @property
-    def source(self) -> str:
-        """The distribution and its version."""
-        return f"{self.distribution} {self.version}"
-
-    @property
-    def summary(self) -> str:
-        """One sentence about it."""
-        return self.record.summary if self.record else ""
-
-    def build(self, options: Any, half: str = "build") -> Any:
-        """Return what a usable plugin builds from its options object.
-
-        Args:
-            options: An object of the record's options class.
-            half: Which function of the record: build, or a strategy's build_objective.
-
-        Raises:
-            Zk0Error: as the plugin raises it, which says in so many words what is wrong.
-            PluginError: if it fails in any other way; the text names the plugin and its source.
-        """
-        failed = f"{self.kind} '{self.name}' of {self.source} cannot be built"
-        try:
-            made = getattr(self.record, half)(options)
-        except Zk0Error:
-            raise
-        except Exception as error:
-            raise PluginError(f"{failed}: {reason_of(error, self.source)}") from error
-        if made is None:
-            raise PluginError(f"{failed}: {half} returned None; see zk0 plugins test {self.name}")
-        return made
 
 
 class Registry:
@@ -112,7 +38,7 @@ class Registry:
             disabled: Entry-point or distribution names that are not to be loaded.
         """
         entry_points = importlib.metadata.entry_points(group=GROUP)
-        found = sorted(entry_points, key=lambda entry: (_source(entry), entry.name))
+        found = sorted(entry_points, key=lambda entry: (source_of(entry), entry.name))
         # What a plugin prints while it is imported is no part of what a command prints as JSON.
         with contextlib.redirect_stdout(sys.stderr):
             return cls(plugin for entry in found for plugin in _load(entry, disabled))
@@ -246,27 +172,6 @@ def _with_conflicts(plugins: list[Plugin]) -> list[Plugin]:
     return result
 
 
-def described(error: BaseException) -> str:
-    """Return what `error` is in one line, with its place in a plugin's code if it has one there."""
-    place = place_of(error)
-    return f"{type(error).__name__}: {error}{place and f', in {place}'}"
-
-
-def place_of(error: BaseException) -> str:
-    """Return where in a plugin's code `error` comes from, as "module line 3 of package 1.0".
-
-    Empty where no plugin has to do with it but zk0-core's own. No plugin is loaded for this.
-    """
-    entry_points = importlib.metadata.entry_points(group=GROUP)
-    sources = {entry.module.partition(".")[0]: _source(entry) for entry in entry_points}
-    sources.pop("zk0_core", None)
-    place = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        module = frame.f_globals.get("__name__", "")
-        if source := sources.get(module.partition(".")[0]):
-            place = f"{module} line {line} of {source}"
-    return place
-
-
-def _source(entry: importlib.metadata.EntryPoint) -> str:
+def source_of(entry: importlib.metadata.EntryPoint) -> str:
+    """Return the distribution that brings `entry` and its version; empty where that is unknown."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""

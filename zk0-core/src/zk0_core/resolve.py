@@ -111,7 +111,7 @@ def choose(registry: Registry, kind: str, choice: Choice, path: str = "") -> Plu
 
     Args:
         registry: Where it is looked up.
-        kind: Key of `registry.KINDS`.
+        kind: Key of `plugins.KINDS`.
         choice: What was asked for.
         path: What option errors call it; by default the kind.
 

@@ -83,7 +83,7 @@ def _run[Result](function: Callable[..., Result], *arguments: Any) -> Result:
             exception of its own may not even be a thing that can be sent.
     """
     from zk0_core.disk import is_full
-    from zk0_core.registry import described, place_of
+    from zk0_core.plugin_errors import described, place_of
 
     try:
         return function(*arguments)

@@ -225,7 +225,7 @@ class _Work:
 
         from zk0_core.engines._flower import become_task
         from zk0_core.engines.local import CLIENT_FAILED
-        from zk0_core.registry import described
+        from zk0_core.plugin_errors import described
 
         started = time.perf_counter()
         become_task(context.node_id, context.run_id)

@@ -33,7 +33,7 @@ class Contract:
     """The checks that every kind of plugin has in common."""
 
     kind: ClassVar[str] = ""
-    """Key of `registry.KINDS`."""
+    """Key of `plugins.KINDS`."""
     plugin: ClassVar[str | PluginRecord] = ""
     """The plugin's name, as installed; or its record, to test it without installing it."""
     options: ClassVar[Mapping[str, Any]] = {}

@@ -11,7 +11,7 @@ import attrs
 from zk0_core import testing
 from zk0_core.errors import PluginError
 from zk0_core.faults import reason_of
-from zk0_core.registry import Plugin
+from zk0_core.plugins import Plugin
 from zk0_core.testing.contract import Contract, check_names, sentence
 
 CONTRACTS: dict[str, type[Contract]] = {
