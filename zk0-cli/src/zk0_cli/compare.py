@@ -11,9 +11,9 @@ from zk0_cli.plugin_flags import PluginFlagsCommand
 from zk0_cli.progress import EchoProgress
 from zk0_cli.run import echo_help, resolved, run, run_flags
 from zk0_cli.table import echo_json, echo_table
+from zk0_core.choosing import choose
 from zk0_core.errors import UsageError
 from zk0_core.parts import installed
-from zk0_core.resolve import choose
 from zk0_core.settings import Choice
 
 if TYPE_CHECKING:

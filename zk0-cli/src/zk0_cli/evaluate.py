@@ -9,10 +9,10 @@ import click
 from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags
 from zk0_cli.table import echo_json, echo_table
+from zk0_core.choosing import choose
 from zk0_core.errors import UsageError
 from zk0_core.records import EvaluatorPlugin
 from zk0_core.registry import Registry
-from zk0_core.resolve import choose
 from zk0_core.settings import Choice, EvaluationSetting, Settings
 
 STARTS = "sim:lift?region=all&episodes=60"
