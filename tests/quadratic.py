@@ -35,15 +35,8 @@ from zk0_core.server.preflight import Roster, call_roll
 from zk0_core.server.rounds import Federation, run_round
 from zk0_core.tensors import Tensors
 from zk0_core.testing import examples
-from zk0_core.wire.orders import (
-    RoundReport,
-    from_record,
-    header_type,
-    order_of_round_0,
-    pack,
-    tensors_from,
-    to_record,
-)
+from zk0_core.wire.orders import RoundReport, order_of_round_0
+from zk0_core.wire.packing import from_record, header_type, pack, tensors_from, to_record
 
 Tamper = Callable[[int, RoundReport, Tensors], tuple[RoundReport, Tensors]]
 Forge = Callable[[RecordDict], RecordDict | Error]

@@ -16,7 +16,8 @@ from zk0_core.server.claims import check_claims
 from zk0_core.server.exchange import Exchange, Patience, Reply
 from zk0_core.server.preflight import call_roll
 from zk0_core.testing import examples
-from zk0_core.wire.orders import MOST_TEXT, ClientError, SchemaReport, to_record
+from zk0_core.wire.orders import MOST_TEXT, ClientError, SchemaReport
+from zk0_core.wire.packing import to_record
 
 
 def test_clients_that_do_not_come_are_counted(tmp_path: Path) -> None:

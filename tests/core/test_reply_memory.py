@@ -14,7 +14,7 @@ from zk0_core.parts import build_strategy, strategy_record
 from zk0_core.plan import PluginChoice
 from zk0_core.server.envelope import check_envelope
 from zk0_core.testing.loopback import Answer, run_one_round
-from zk0_core.wire.orders import bytes_in, pack, tensors_from
+from zk0_core.wire.packing import bytes_in, pack, tensors_from
 from zk0_core.wire.spool import write_record
 
 

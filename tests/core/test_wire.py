@@ -13,16 +13,8 @@ from zk0_core.plan import PluginChoice
 from zk0_core.server.admission import Asked, admit, check_report
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import (
-    Recipe,
-    RoundOrder,
-    RoundReport,
-    from_record,
-    pack,
-    pack_each,
-    tensors_from,
-    to_record,
-)
+from zk0_core.wire.orders import Recipe, RoundOrder, RoundReport
+from zk0_core.wire.packing import from_record, pack, pack_each, tensors_from, to_record
 from zk0_core.wire.spool import read_record, write_record
 
 PARAMS: Tensors = {"w": np.array([1.0, 2.0], np.float32)}

@@ -18,14 +18,8 @@ from zk0_core.errors import DataError
 from zk0_core.plan import ClientPlan
 from zk0_core.server.preflight import check_alike
 from zk0_core.testing import examples
-from zk0_core.wire.orders import (
-    QUERY_SCHEMA,
-    ClientError,
-    SchemaReport,
-    from_record,
-    header_type,
-    to_record,
-)
+from zk0_core.wire.orders import QUERY_SCHEMA, ClientError, SchemaReport
+from zk0_core.wire.packing import from_record, header_type, to_record
 
 RECORDING = Recording()
 NODE = 100

@@ -46,11 +46,8 @@ from zk0_core.wire.orders import (
     RoundOrder,
     RoundReport,
     SchemaReport,
-    from_record,
-    pack,
-    tensors_from,
-    to_record,
 )
+from zk0_core.wire.packing import from_record, pack, tensors_from, to_record
 from zk0_core.wire.spool import read_record, write_record
 
 MOST_MEMORY = 64 * 2**20

@@ -22,15 +22,8 @@ from zk0_core.server.quarantine import outside, quarantined
 from zk0_core.tensors import Tensors, fingerprint
 from zk0_core.transforms import NormClip, server_transforms
 from zk0_core.wire.npy import read_array
-from zk0_core.wire.orders import (
-    MOST_SHOWN,
-    MOST_TEXT,
-    RoundReport,
-    from_record,
-    pack,
-    tensors_from,
-    to_record,
-)
+from zk0_core.wire.orders import MOST_TEXT, RoundReport
+from zk0_core.wire.packing import MOST_SHOWN, from_record, pack, tensors_from, to_record
 
 TARGETS = 1 + 0.1 * np.random.default_rng(1).standard_normal((4, 4))
 CLIENTS = ("evil", "left", "mid", "right")

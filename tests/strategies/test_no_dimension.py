@@ -14,7 +14,7 @@ from zk0_core.tensor_files import read_tensors, write_tensors
 from zk0_core.tensors import Tensors, fingerprint
 from zk0_core.testing.loopback import Answer, run_one_round
 from zk0_core.transforms import NormClip
-from zk0_core.wire.orders import pack
+from zk0_core.wire.packing import pack
 
 STRATEGIES = installed().names("strategy")
 CLIENTS = [f"client-{number}" for number in range(7)]

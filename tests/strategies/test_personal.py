@@ -6,7 +6,7 @@ import pytest
 from zk0_core.errors import UsageError
 from zk0_core.personal import check_personal, split
 from zk0_core.registry import Registry
-from zk0_core.wire.orders import tensors_from
+from zk0_core.wire.packing import tensors_from
 
 NAMES = ("model.action_in_proj.weight", "model.action_out_proj.bias", "model.norm.weight")
 

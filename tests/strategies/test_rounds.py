@@ -16,7 +16,8 @@ from zk0_core.registry import Registry
 from zk0_core.server.rounds import make_order
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors, fingerprint
-from zk0_core.wire.orders import MOST_STEPS, SchemaReport, from_record, to_record
+from zk0_core.wire.orders import MOST_STEPS, SchemaReport
+from zk0_core.wire.packing import from_record, to_record
 
 STRATEGIES = sorted(
     plugin.name

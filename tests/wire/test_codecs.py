@@ -13,7 +13,7 @@ from zk0_core.parts import build_broadcast_codec, build_codec
 from zk0_core.plan import PluginChoice
 from zk0_core.protocols import Codec, StatefulCodec
 from zk0_core.wire.feedback import ErrorFeedback
-from zk0_core.wire.orders import bytes_in, pack, to_record
+from zk0_core.wire.packing import bytes_in, pack, to_record
 
 
 def arrives(codec: Codec, *values: Any) -> list[Any]:

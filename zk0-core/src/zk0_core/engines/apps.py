@@ -14,17 +14,8 @@ from flwr.serverapp import Grid, ServerApp
 from zk0_core.cache import cache_share
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan, RunPlan
-from zk0_core.wire.orders import (
-    QUERY_SCHEMA,
-    ClientError,
-    Recipe,
-    RoundOrder,
-    bytes_in,
-    from_record,
-    pack,
-    tensors_from,
-    to_record,
-)
+from zk0_core.wire.orders import QUERY_SCHEMA, ClientError, Recipe, RoundOrder
+from zk0_core.wire.packing import bytes_in, from_record, pack, tensors_from, to_record
 
 if TYPE_CHECKING:
     from zk0_core.client.session import ClientSession

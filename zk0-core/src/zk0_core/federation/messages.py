@@ -49,7 +49,7 @@ class Messages:
         Raises:
             Zk0Error: if the SuperNode takes no answer.
         """
-        from zk0_core.wire.orders import bytes_in
+        from zk0_core.wire.packing import bytes_in
 
         if task.bundle != bundle():
             self._refuse(
@@ -115,13 +115,8 @@ class Messages:
 
     def _tell(self, reply: "Message", round: int, down: int) -> None:
         """Note what the answer says."""
-        from zk0_core.wire.orders import (
-            ClientError,
-            RoundReport,
-            bytes_in,
-            from_record,
-            header_type,
-        )
+        from zk0_core.wire.orders import ClientError, RoundReport
+        from zk0_core.wire.packing import bytes_in, from_record, header_type
 
         if reply.has_error():
             self._status.note(str(reply.error.reason))
@@ -164,7 +159,8 @@ class Messages:
 
 def _round_of(message: "Message") -> int:
     """Return the round that a message asks for; 0 for none."""
-    from zk0_core.wire.orders import RoundOrder, from_record, header_type
+    from zk0_core.wire.orders import RoundOrder
+    from zk0_core.wire.packing import from_record, header_type
 
     if header_type(message.content) != RoundOrder.__name__:
         return 0

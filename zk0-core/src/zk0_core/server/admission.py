@@ -10,15 +10,8 @@ from zk0_core.errors import WireError
 from zk0_core.protocols import Codec, Update
 from zk0_core.server.exchange import ClientFailed, Reply
 from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import (
-    ClientError,
-    RoundOrder,
-    RoundReport,
-    from_record,
-    header_type,
-    one_line,
-    tensors_from,
-)
+from zk0_core.wire.orders import ClientError, RoundOrder, RoundReport
+from zk0_core.wire.packing import from_record, header_type, one_line, tensors_from
 
 LARGEST = 1e18
 """No value of an update, and no figure of a report, may be larger: its square must still be finite

@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 
 from zk0_core.errors import WireError
 from zk0_core.server.envelope import check_envelope
-from zk0_core.wire.orders import one_line
+from zk0_core.wire.packing import one_line
 from zk0_core.wire.spool import read_record, write_record
 
 MOST_BYTES = 64 * 2**20

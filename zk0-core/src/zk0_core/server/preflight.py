@@ -16,17 +16,8 @@ from zk0_core.errors import DataError, RoundError, WireError, Zk0Error
 from zk0_core.lerobot.stats import pool
 from zk0_core.server.claims import check_claims
 from zk0_core.server.exchange import Exchange, Reply
-from zk0_core.wire.orders import (
-    MOST_TEXT,
-    QUERY_SCHEMA,
-    ClientError,
-    Recipe,
-    SchemaReport,
-    from_record,
-    header_type,
-    one_line,
-    to_record,
-)
+from zk0_core.wire.orders import MOST_TEXT, QUERY_SCHEMA, ClientError, Recipe, SchemaReport
+from zk0_core.wire.packing import from_record, header_type, one_line, to_record
 
 
 @attrs.frozen

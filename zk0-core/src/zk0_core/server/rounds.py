@@ -27,16 +27,8 @@ from zk0_core.server.sampling import sample_clients
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors, norm
 from zk0_core.transforms import server_transforms, transformed
-from zk0_core.wire.orders import (
-    MOST_STEPS,
-    TRAIN,
-    RoundOrder,
-    bytes_in,
-    one_line,
-    pack,
-    pack_each,
-    to_record,
-)
+from zk0_core.wire.orders import MOST_STEPS, TRAIN, RoundOrder
+from zk0_core.wire.packing import bytes_in, one_line, pack, pack_each, to_record
 
 MAX_LOST_ROUNDS = 3
 """A run stops after so many rounds in a row that did not count."""

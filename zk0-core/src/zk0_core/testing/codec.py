@@ -52,7 +52,7 @@ class CodecContract(Contract):
 
     def test_same_bytes(self) -> None:
         """The same tensors give the same bytes, which Flower can send."""
-        from zk0_core.wire.orders import pack
+        from zk0_core.wire.packing import pack
 
         for half in (self.build, self.build_broadcast):
             first, second = (pack(half().encode(self._sent())).hash for _ in range(2))
@@ -169,7 +169,7 @@ class CodecContract(Contract):
 
 def there_and_back(codec: Any, tensors: "Tensors") -> "Tensors":
     """Return `tensors` encoded, packed as they travel, and decoded."""
-    from zk0_core.wire.orders import pack
+    from zk0_core.wire.packing import pack
 
     packed = pack(codec.encode(tensors)).arrays
     arrived = {name: array.numpy() for name, array in packed.items()}

@@ -120,7 +120,8 @@ def loopback_grid(answers: Mapping[str, Answer], arrival: Sequence[str]) -> Any:
 def _reply(content: "RecordDict", answer: Answer) -> "RecordDict":
     """Return the record that a client sends for the order in `content`."""
     from zk0_core.parts import build_codec
-    from zk0_core.wire.orders import RoundOrder, RoundReport, from_record, pack, to_record
+    from zk0_core.wire.orders import RoundOrder, RoundReport
+    from zk0_core.wire.packing import from_record, pack, to_record
 
     order = from_record(content, RoundOrder)
     report = RoundReport(

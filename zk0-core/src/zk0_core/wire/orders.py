@@ -1,34 +1,17 @@
-"""The typed messages between server and clients, and their form as Flower records.
-
-A message is a header of typed fields, as JSON, and named tensors. The header carries the SHA-256
-of the tensors as sent; the receiver checks it before it uses a byte.
-"""
-
-import json
-from collections.abc import Mapping
-from typing import Any
+"""The typed messages between server and clients: the headers, without the tensors beside them."""
 
 import attrs
-from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from zk0_core.data import DatasetSchema, Episode, Statistics
-from zk0_core.errors import WireError
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.span import Span
-from zk0_core.strict import structured, unstructured
-from zk0_core.tensors import Tensors, as_arrays, fingerprint
 from zk0_core.validators import Check, between, ge, one_of
-from zk0_core.wire.groups import array_groups, config_groups
-from zk0_core.wire.npy import read_array
 
 WIRE_VERSION = 1
 """Raised when messages change; both sides must have the same."""
 
 QUERY_SCHEMA = "query.schema"
 TRAIN = "train"
-
-MOST_SHOWN = 500
-"""Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
 
 MOST_TEXT = 4096
 """Characters of a dataset's address, which every round's record repeats, and of why a client cannot
@@ -162,97 +145,3 @@ class RoundReport:
     """Loss before training, where the order asks for it."""
     epsilon: float | None = None
     """What the client has spent of its privacy, with this update; None where it adds no noise."""
-
-
-@attrs.frozen
-class Packed:
-    """Named tensors as Flower sends them, with their hash: packed once, sent to many."""
-
-    arrays: ArrayRecord
-    hash: str
-
-
-def pack(tensors: Tensors) -> Packed:
-    """Return `tensors` packed for the wire."""
-    packed = {name: Array(array) for name, array in sorted(as_arrays(tensors).items())}
-    return Packed(ArrayRecord(packed), fingerprint(tensors))
-
-
-def pack_each(tensors: Mapping[str, Tensors]) -> dict[str, Packed]:
-    """Return every client's tensors packed; those that are one object are packed once."""
-    packed: dict[int, Packed] = {}
-    for own in tensors.values():
-        if id(own) not in packed:
-            packed[id(own)] = pack(own)
-    return {client: packed[id(own)] for client, own in tensors.items()}
-
-
-def to_record(header: Any, **groups: Packed) -> RecordDict:
-    """Return `header` and groups of named tensors as one Flower record, hashes included."""
-    record = RecordDict()
-    for group, packed in groups.items():
-        record[group] = packed.arrays
-    record["header"] = ConfigRecord(
-        {
-            "type": type(header).__name__,
-            "json": json.dumps(unstructured(header), allow_nan=False),
-            **{group: packed.hash for group, packed in groups.items()},
-        }
-    )
-    return record
-
-
-def one_line(text: str, most: int = MOST_SHOWN) -> str:
-    """Return the first `most` characters of `text`, which somebody else wrote, as one line."""
-    return " ".join(text[:most].split())
-
-
-def header_type(record: RecordDict) -> str:
-    """Return the name of the header's type; empty when there is no header."""
-    header = config_groups(record).get("header")
-    return str(header.get("type", "")) if header else ""
-
-
-def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
-    """Return the header of `record`, which must be a `kind`.
-
-    Raises:
-        WireError: if it is missing, of another type, or has missing, unknown or mistyped fields.
-    """
-    try:
-        header = config_groups(record)["header"]
-        if header_type(record) != kind.__name__:
-            raise WireError(f"expected a {kind.__name__}, got a {header_type(record)}")
-        return structured(json.loads(str(header["json"])), kind)
-    except KeyError as missing:
-        raise WireError(f"malformed {kind.__name__}: it has no {missing.args[0]}") from None
-    except (ValueError, RecursionError) as problem:
-        text = " ".join((str(problem) or type(problem).__name__).split())
-        raise WireError(f"malformed {kind.__name__}: {text[:MOST_SHOWN]}") from problem
-
-
-def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
-    """Return the tensors of `group`, after checking their hash.
-
-    Raises:
-        WireError: if the group is missing or its bytes are not those that `sender` hashed.
-    """
-    try:
-        arrays = array_groups(record)[group]
-        expected = config_groups(record)["header"][group]
-    except KeyError as problem:
-        raise WireError(f"{sender} sent no tensors {group!r}") from problem
-    tensors = {name: read_array(name, array) for name, array in arrays.items()}
-    if (found := fingerprint(tensors)) != expected:
-        raise WireError(
-            f"hash mismatch in {group!r} from {sender}: "
-            f"sent {str(expected)[:12]}…, received {found[:12]}…"
-        )
-    return tensors
-
-
-def bytes_in(record: RecordDict) -> int:
-    """Return the bytes that the tensors of `record` take on the wire."""
-    return sum(
-        len(array.data) for arrays in array_groups(record).values() for array in arrays.values()
-    )
