@@ -1,4 +1,4 @@
-"""Local training in bfloat16 where that is safe."""
+"""Local training: in bfloat16 where that is safe, and in parts of a batch."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zk0_core.client.optimizer import adamw
-from zk0_core.client.trainer import Outcome, shuffled_batches, train_locally
+from zk0_core.client.trainer import Outcome, in_parts, shuffled_batches, train_locally
 from zk0_core.plan import PluginChoice
 from zk0_core.testing import examples
 from zk0_core.testing.loopback import round_order
@@ -25,9 +25,9 @@ class Watched(examples.TinyPolicy):
         return super().loss(batch, generator)
 
 
-def trained(policy: Watched, amp: bool) -> Outcome:
+def trained(policy: examples.TinyPolicy, **recipe: Any) -> Outcome:
     order = round_order(PluginChoice("strategy", "fedavg"))
-    order = attrs.evolve(order, recipe=attrs.evolve(order.recipe, amp=amp))
+    order = attrs.evolve(order, recipe=attrs.evolve(order.recipe, **recipe))
     source = examples.TinySource()
     batches = shuffled_batches(len(source), 4, seed=0)
     optimizer = adamw(policy.trainable())
@@ -38,13 +38,33 @@ def trained(policy: Watched, amp: bool) -> Outcome:
 @pytest.mark.parametrize(("amp", "computed"), [(False, torch.float32), (True, torch.bfloat16)])
 def test_only_what_is_computed_is_bfloat16(amp: bool, computed: torch.dtype) -> None:
     policy = Watched()
-    trained(policy, amp)
+    trained(policy, amp=amp)
     assert policy.seen == {computed}
     assert {param.dtype for param in policy.trainable().values()} == {torch.float32}
 
 
 def test_the_loss_is_nearly_that_of_float32() -> None:
     """bfloat16 has eight bits of mantissa: 0.4 % of a value."""
-    exact, rounded = (trained(Watched(), amp).policy_loss for amp in (False, True))
+    exact, rounded = (trained(Watched(), amp=amp).policy_loss for amp in (False, True))
     assert rounded != exact
     assert rounded == pytest.approx(exact, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("count", "parts"),
+    [(1, [[3, 1, 4, 1, 5]]), (2, [[3, 1, 4], [1, 5]]), (3, [[3, 1], [4, 1], [5]]), (9, [*"31415"])],
+)
+def test_parts_of_a_batch_by_hand(count: int, parts: list[Any]) -> None:
+    expected = [[int(index) for index in part] for part in parts]
+    assert [list(part) for part in in_parts([3, 1, 4, 1, 5], count)] == expected
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_step_in_parts_is_the_same_step(count: int) -> None:
+    """Of batches of 4, in parts of 2, of 2 and 2, and of 1: each weighs as much as it is long."""
+    whole, parts = examples.TinyPolicy(), examples.TinyPolicy()
+    expected = trained(whole)
+    seen = trained(parts, gradient_accumulation=count)
+    assert seen.policy_loss == pytest.approx(expected.policy_loss, rel=1e-6)
+    for name, param in parts.trainable().items():
+        torch.testing.assert_close(param, whole.trainable()[name], rtol=1e-5, atol=1e-7)

@@ -125,7 +125,16 @@ def test_json_is_lossless(resolve) -> None:
             "min_updates must be ≤ 2, the clients of a round (2 clients, fraction 1), got 3",
         ),
         ("rounds = 3", 'engine = "rey"', "engine must be one of local, ray, got 'rey'"),
-        ("rounds = 3", 'device = "gpu"', "device must be cpu, cuda, cuda:N or mps, got 'gpu'"),
+        (
+            "rounds = 3",
+            'device = "gpu"',
+            "device must be auto, cpu, cuda, cuda:N or mps, got 'gpu'",
+        ),
+        (
+            "rounds = 3",
+            "gradient_accumulation = 5000",
+            "gradient_accumulation must be ≤ batch_size, got 5000 with batch_size ",
+        ),
         ("rounds = 3", "roundz = 3", "roundz is unknown; did you mean 'rounds'?"),
         ('"fedprox"', '"fedprx"', "unknown strategy 'fedprx'; choose from "),
         ('"fedprox"', '"fedprx"', "did you mean 'fedprox'? (from run.toml)"),

@@ -133,15 +133,12 @@ def _pairs(rename: tuple[str, ...]) -> dict[str, str]:
 def _device(asked: str | None) -> str:
     """Return the device to train on: the one asked for, or the best there is."""
     from zk0_cli.run import check_device
+    from zk0_core.engines.devices import AUTO, chosen_device
     from zk0_core.options import parse_flags
     from zk0_core.run_values import RunValues
 
-    if asked is not None:
-        parse_flags(RunValues, {"device": asked})
-        check_device(asked)
-        return asked
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    if asked is None:
+        return chosen_device(AUTO)
+    parse_flags(RunValues, {"device": asked})
+    check_device(asked)
+    return chosen_device(asked)

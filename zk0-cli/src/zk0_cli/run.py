@@ -256,16 +256,9 @@ def echo_result(result: "RunResult", as_json: bool) -> None:
 
 def check_device(device: str) -> None:
     """Raise UsageError if torch cannot use `device` here."""
-    if device == "cpu":
-        return
-    import torch
+    from zk0_core.engines.devices import usable
 
-    if device == "mps":
-        usable = torch.backends.mps.is_available()
-    else:
-        number = int(device.partition(":")[2] or 0)
-        usable = torch.cuda.is_available() and number < torch.cuda.device_count()
-    if not usable:
+    if not usable(device):
         raise UsageError(
             f"device {device} is not usable here; choose --device cpu, or see zk0 doctor"
         )

@@ -50,6 +50,14 @@ def check_lr(values: RunValues, lr: float) -> None:
         raise UsageError(f"lr_max must be 0 or ≥ lr, got {values.lr_max:g} with lr {lr:g}")
 
 
+def check_accumulation(values: RunValues, batch_size: int) -> None:
+    """Raise UsageError if a batch is to be taken in more parts than it has frames."""
+    if (parts := values.gradient_accumulation) > batch_size:
+        raise UsageError(
+            f"gradient_accumulation must be ≤ batch_size, got {parts} with batch_size {batch_size}"
+        )
+
+
 def check_floors(asked: Sequence[Choice], schedulers: Sequence[PluginChoice], lr: float) -> None:
     """Raise UsageError if a scheduler's option eta_min, where it has one, is above `lr`."""
     for choice, scheduler in zip(asked, schedulers, strict=True):

@@ -77,12 +77,14 @@ class RunPlan:
     lr_max: float = 0.0
     engine: str = "local"
     workers: int = 0
-    """Processes for clients and evaluation; 0 is one per core. Does not change results."""
+    """Processes for clients and evaluation; 0 is one per core or GPU. Does not change results."""
     threads: int = 1
     """Threads per client; changes bits of results."""
-    device: str = "cpu"
+    device: str = "auto"
     amp: bool = False
     """Whether clients compute the loss in bfloat16 where that is safe."""
+    gradient_accumulation: int = 1
+    """In how many parts a client takes a step's batch, one after the other."""
     name_datasets: bool = False
     """Whether a model card may name clients and their datasets."""
     cache_gb: float | None = None

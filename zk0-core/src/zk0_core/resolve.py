@@ -10,7 +10,14 @@ from typing import cast
 from zk0_core.addresses import Address, check_disjoint, split_joined
 from zk0_core.choosing import check_disabled, choose, choose_all
 from zk0_core.client_names import client_names
-from zk0_core.combinations import check_exclusive, check_floors, check_lr, check_mu, quorum_of
+from zk0_core.combinations import (
+    check_accumulation,
+    check_exclusive,
+    check_floors,
+    check_lr,
+    check_mu,
+    quorum_of,
+)
 from zk0_core.errors import UsageError
 from zk0_core.options import structure_options
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice, RunPlan
@@ -58,6 +65,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
     # Last, since a policy family may import much.
     lr, batch_size = _local_defaults(registry, policy, values)
     check_lr(values, lr)
+    check_accumulation(values, batch_size)
     check_floors(settings.schedulers or (), schedulers, lr)
     return RunPlan(
         rounds=values.rounds,
@@ -90,6 +98,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         threads=values.threads,
         device=values.device,
         amp=values.amp,
+        gradient_accumulation=values.gradient_accumulation,
         name_datasets=values.name_datasets,
         cache_gb=values.cache_gb,
         uplink_mbps=values.uplink_mbps,

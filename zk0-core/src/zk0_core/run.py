@@ -67,6 +67,9 @@ def _carry_out(
     from zk0_core.engines.quiet import quiet_flower
 
     quiet_flower()
+    from loguru import logger
+
+    from zk0_core.engines.devices import chosen_device
     from zk0_core.engines.local import run_local
     from zk0_core.engines.workers import Workers, default_count, stopping_when_lost
     from zk0_core.logs import log_server
@@ -74,11 +77,13 @@ def _carry_out(
 
     folder = output.path
     log_server(folder / "logs")
-    count = plan.workers or default_count()
-    prepare_datasets(plan, count, progress)
+    device = chosen_device(plan.device)
+    count = plan.workers or default_count(device)
+    logger.info("policies train on {}, {} at once", device, count)
+    prepare_datasets(plan, plan.workers or default_count(), progress)
     # Left by a run that was killed, it would be in the way.
     shutil.rmtree(folder / "spool", ignore_errors=True)
-    workers = Workers(count, plan.threads, logs=folder / "logs")
+    workers = Workers(count, plan.threads, logs=folder / "logs", device=device)
     try:
         with stopping_when_full(folder), stopping_when_lost(folder):
             server = Server(plan, output, workers, checkpoint)

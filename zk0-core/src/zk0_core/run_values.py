@@ -4,7 +4,7 @@ import attrs
 
 from zk0_core.validators import Check, above_up_to, between, ge, gt, one_of
 
-DEVICES = ("cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @attrs.frozen(kw_only=True)
@@ -104,21 +104,24 @@ class RunValues:
     workers: int = attrs.field(
         default=0,
         validator=between(0, 1024),
-        metadata={"help": "Worker processes; 0: one per core. Results don't depend on it."},
+        metadata={
+            "help": "Worker processes; 0: one per core, or per GPU where policies train on GPUs. "
+            "Results don't depend on it."
+        },
     )
     threads: int = attrs.field(
         default=1, validator=between(1, 1024), metadata={"help": "Threads of a client."}
     )
     device: str = attrs.field(
-        default="cpu",
+        default="auto",
         validator=Check(
             lambda value: (
                 value in DEVICES
                 or (value.startswith("cuda:") and value[5:].isascii() and value[5:].isdigit())
             ),
-            "cpu, cuda, cuda:N or mps",
+            "auto, cpu, cuda, cuda:N or mps",
         ),
-        metadata={"help": "Where policies train."},
+        metadata={"help": "Where policies train; auto: on a GPU where torch can use one."},
     )
     name_datasets: bool = attrs.field(
         default=False,
@@ -132,6 +135,14 @@ class RunValues:
         metadata={
             "help": "Compute the loss in bfloat16 where that is safe (autocast): faster on GPUs, "
             "slower on most CPUs. Weights stay float32."
+        },
+    )
+    gradient_accumulation: int = attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata={
+            "help": "A step's gradient is added up over so many parts of its batch: as large a "
+            "batch, in as many times less memory."
         },
     )
     cache_gb: float | None = attrs.field(

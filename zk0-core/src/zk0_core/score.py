@@ -27,6 +27,7 @@ def score(
     """
     import attrs
 
+    from zk0_core.engines.devices import AUTO, chosen_device, usable
     from zk0_core.engines.workers import Workers, default_count
     from zk0_core.server.evaluation import score_model
     from zk0_core.server.model import read_facts
@@ -45,12 +46,16 @@ def score(
         "noise_scale": ref.recipe.policy.options.get("noise_scale", 1.0),
     }
     choice = PluginChoice("policy", "lerobot", options)
-    ref = attrs.evolve(ref, recipe=attrs.evolve(ref.recipe, policy=choice))
+    # As in training, or the best that this machine has instead.
+    device = ref.recipe.device if usable(ref.recipe.device) else chosen_device(AUTO)
+    ref = attrs.evolve(ref, recipe=attrs.evolve(ref.recipe, policy=choice, device=device))
     plan = _plan_of(ref.recipe, EvaluationPlan(dataset, evaluator))
     with TemporaryDirectory() as temporary:
         place = Path(temporary)
         # What workers log is kept off the console.
-        workers = Workers(default_count(), ref.recipe.threads, logs=place / "logs")
+        workers = Workers(
+            default_count(device), ref.recipe.threads, logs=place / "logs", device=device
+        )
         try:
             scores = score_model(plan, ref, plan.rounds, folder or place / "videos", workers)
         finally:

@@ -1,6 +1,7 @@
 """Local training: what one client does with its data in one round."""
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -66,20 +67,24 @@ def train_locally(
         for group in optimizer.param_groups:
             group["lr"] = lr
 
-        fetching = time.perf_counter()
-        batch = source.batch(next(batches))
-        seconds_data += time.perf_counter() - fetching
+        loss = torch.zeros((), device=order.recipe.device)
+        whole = next(batches)
+        for part in in_parts(whole, order.recipe.gradient_accumulation):
+            fetching = time.perf_counter()
+            batch = source.batch(part)
+            seconds_data += time.perf_counter() - fetching
 
-        with torch.autocast(device, torch.bfloat16, enabled=order.recipe.amp):
-            loss = policy.loss(batch, noise)
-        loss.backward()
+            with torch.autocast(device, torch.bfloat16, enabled=order.recipe.amp):
+                share = policy.loss(batch, noise) * (len(part) / len(whole))
+            share.backward()
+            loss += share.detach()
         term = objective.gradient(mu) if objective else None
         grad_norm = torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)
         optimizer.step()
         optimizer.zero_grad()
 
         # Kept as tensors: reading a value would wait for the device at every step.
-        losses.append(loss.detach())
+        losses.append(loss)
         norms.append(grad_norm.detach())
         if term is not None:
             terms.append(term.detach())
@@ -94,6 +99,13 @@ def train_locally(
         seconds_data=seconds_data,
         seconds_compute=time.perf_counter() - started - seconds_data,
     )
+
+
+def in_parts(indices: Sequence[int], count: int) -> Iterator[Sequence[int]]:
+    """Yield `indices` in `count` parts, or fewer, none larger than need be."""
+    size = math.ceil(len(indices) / count)
+    for start in range(0, len(indices), size):
+        yield indices[start : start + size]
 
 
 def loss_before(

@@ -12,6 +12,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 from zk0_core.cache import cache_share
+from zk0_core.engines.devices import chosen_device
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan, RunPlan
 from zk0_core.wire.orders import QUERY_SCHEMA, ClientError, Recipe, RoundOrder
@@ -144,8 +145,9 @@ def recipe_of(plan: RunPlan) -> Recipe:
         batch_size=plan.batch_size,
         optimizer_state=plan.optimizer_state,
         threads=plan.threads,
-        device=plan.device,
+        device=chosen_device(plan.device),
         amp=plan.amp,
+        gradient_accumulation=plan.gradient_accumulation,
         normalization=plan.normalization,
         cache_bytes=cache_share(plan),
     )

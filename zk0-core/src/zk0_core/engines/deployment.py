@@ -49,6 +49,7 @@ def carry_out(grid: "Grid", run: str, federation: Path) -> None:
 
 def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
     from zk0_core.engines._flower_network import names_of_nodes
+    from zk0_core.engines.devices import chosen_device
     from zk0_core.engines.workers import Workers, default_count
     from zk0_core.logs import log_server
     from zk0_core.run import check_disk, prepare_datasets
@@ -73,9 +74,10 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
     with ExitStack() as stack:
         _lock(output, stack)
         shutil.rmtree(folder / "spool", ignore_errors=True)
-        count = plan.workers or default_count()
-        prepare_datasets(attrs.evolve(plan, clients=()), count, None)
-        workers = Workers(count, plan.threads, logs=folder / "logs")
+        device = chosen_device(plan.device)
+        prepare_datasets(attrs.evolve(plan, clients=()), plan.workers or default_count(), None)
+        count = plan.workers or default_count(device)
+        workers = Workers(count, plan.threads, logs=folder / "logs", device=device)
         exchange = partial(Exchange, patience=patience, approved=names_of_nodes)
         try:
             begin_with = _last_model(Path(entry.start_from), folder) if entry.start_from else None

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zk0_core.engines.devices import chosen_device, gpus_for
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan
 
@@ -25,7 +26,7 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
     Raises:
         UsageError: if Ray is not installed, or the plan names one GPU among several.
     """
-    device = server.plan.device
+    device = chosen_device(server.plan.device)
     if importlib.util.find_spec("ray") is None:
         raise UsageError(
             "engine 'ray' needs Ray, which is not installed: pip install 'zk0[ray]', "
@@ -40,7 +41,7 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
 
     from zk0_core.engines.apps import client_app, server_app
 
-    gpus = _gpus() if device == "cuda" else 0
+    gpus = len(gpus_for(device))
     over = threading.Event()
     with warnings.catch_warnings(), ExitStack() as at_end:
         at_end.callback(over.set)
@@ -93,9 +94,3 @@ def gpu_share(actors: int, gpus: int) -> float:
     on_fullest = math.ceil(actors / gpus)
     # Rounded down, since Ray counts in ten-thousandths.
     return math.floor(10_000 / on_fullest) / 10_000
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from zk0_core.engines.devices import gpus_for, see_only
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import PluginError, Zk0Error
 
@@ -23,16 +24,28 @@ class Workers:
     Work can be bound to a worker, so that a client finds its policy, data and caches again.
     """
 
-    def __init__(self, count: int, threads: int, logs: Path | None = None) -> None:
-        """Start `count` workers lazily; each computes with `threads` threads and logs to `logs`."""
+    def __init__(
+        self, count: int, threads: int, logs: Path | None = None, device: str = "cpu"
+    ) -> None:
+        """Start `count` workers lazily.
+
+        Args:
+            count: How many; where `device` is cuda, they share its GPUs evenly.
+            threads: How many threads each computes with.
+            logs: Where they log to.
+            device: What policies train on.
+        """
         method = "forkserver" if sys.platform.startswith("linux") else "spawn"
         context = multiprocessing.get_context(method)
         if count > 1:
             # One worker imports what it needs, and not what others may.
             context.set_forkserver_preload(["zk0_core.engines.preload"])
+        gpus: Sequence[str | None] = gpus_for(device) or [None]
         self._pools = [
-            ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, logs))
-            for _ in range(count)
+            ProcessPoolExecutor(
+                1, context, initializer=_start, initargs=(threads, logs, gpus[i % len(gpus)])
+            )
+            for i in range(count)
         ]
 
     @property
@@ -70,8 +83,13 @@ def stopping_when_lost(run: Path) -> Iterator[None]:
         ) from problem
 
 
-def default_count() -> int:
-    """Return how many workers fit this machine: one a core that this process may use."""
+def default_count(device: str = "cpu") -> int:
+    """Return how many workers fit this machine: one for each GPU, where `device` is one.
+
+    Without GPUs, it is one for each core that this process may use.
+    """
+    if device.startswith("cuda"):
+        return max(1, len(gpus_for(device)))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -95,8 +113,10 @@ def _run[Result](function: Callable[..., Result], *arguments: Any) -> Result:
         raise PluginError(described(problem)) from problem
 
 
-def _start(threads: int, logs: Path | None) -> None:
+def _start(threads: int, logs: Path | None, gpu: str | None) -> None:
     end_with_parent()
+    if gpu is not None:
+        see_only(gpu)
     import torch
 
     torch.set_num_threads(threads)

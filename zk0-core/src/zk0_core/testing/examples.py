@@ -119,6 +119,7 @@ def plan(**changes: Any) -> RunPlan:
         "evaluations": (),
         "reporters": (),
         "codec": PluginChoice("codec", "float32"),
+        "device": "cpu",
     }
     return RunPlan(**{**fields, **changes})
 

@@ -41,6 +41,7 @@ class Recipe:
     threads: int = attrs.field(validator=between(1, 1024))
     device: str
     amp: bool = False
+    gradient_accumulation: int = attrs.field(default=1, validator=between(1, MOST_BATCH))
     cache_bytes: int | None = None
     """Disk for the caches of one dataset; None for what is free."""
     wire: int = WIRE_VERSION

@@ -1,0 +1,55 @@
+"""Which device a run trains on, and which GPU each worker has."""
+
+import os
+
+import pytest
+
+from zk0_core.engines.devices import AUTO, chosen_device, gpus_for, usable
+from zk0_core.engines.workers import Workers, default_count
+
+
+def test_workers_share_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert gpus_for("cuda") == ["4", "7"]
+    assert default_count("cuda") == 2
+    workers = Workers(3, 1, device="cuda")
+    try:
+        seen = [
+            workers.submit(number, os.getenv, "CUDA_VISIBLE_DEVICES").result()
+            for number in range(3)
+        ]
+    finally:
+        workers.close()
+    assert seen == ["4", "7", "4"]
+
+
+def test_workers_of_other_devices_see_what_this_process_sees(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert [gpus_for(device) for device in ("cpu", "cuda:1", "mps")] == [[], [], []]
+    assert default_count("cuda:1") == 1
+    workers = Workers(1, 1, device="cuda:1")
+    try:
+        assert workers.submit(0, os.getenv, "CUDA_VISIBLE_DEVICES").result() == "4,7"
+    finally:
+        workers.close()
+
+
+def test_without_a_gpu_the_processor_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert chosen_device(AUTO) == "cpu"
+    assert [device for device in (AUTO, "cpu", "cuda", "mps") if usable(device)] == [AUTO, "cpu"]
+
+
+def test_a_gpu_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert chosen_device(AUTO) == "cuda"
+    assert chosen_device("cpu") == "cpu"
+    assert (usable("cuda:1"), usable("cuda:2")) == (True, False)

@@ -1,0 +1,45 @@
+"""The device that policies train on, and which GPU each worker has."""
+
+import os
+
+AUTO = "auto"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def chosen_device(device: str) -> str:
+    """Return `device`, or of what torch can use here the best for `auto`: cuda, mps, cpu."""
+    if device != AUTO:
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def usable(device: str) -> bool:
+    """Whether torch can use `device` here."""
+    if device in (AUTO, "cpu"):
+        return True
+    import torch
+
+    if device == "mps":
+        return torch.backends.mps.is_available()
+    number = int(device.partition(":")[2] or 0)
+    return torch.cuda.is_available() and number < torch.cuda.device_count()
+
+
+def gpus_for(device: str) -> list[str]:
+    """Return the names of the GPUs that work on `device` may be spread over: of `cuda`, all."""
+    if device != "cuda":
+        return []
+    if (visible := os.environ.get(VISIBLE)) is not None:
+        return [name for name in visible.split(",") if name]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def see_only(gpu: str) -> None:
+    """Let this process, which has not used CUDA yet, see one GPU: there it is `cuda`."""
+    os.environ[VISIBLE] = gpu
