@@ -200,7 +200,7 @@ def plain_flower(world: World, *flags: str) -> Iterator[Any]:
     from zk0_core.engines._flower_control import Control
     from zk0_core.federation.certificates import ensure_node_key
     from zk0_core.federation.enrolment import approve
-    from zk0_core.federation.processes import Child, free_port, program, stop_all
+    from zk0_core.federation.processes import Child, free_port, stop_all
 
     server, port, folder = world.server, free_port(), world.path / "flower"
     address = f"{LOOPBACK}:{port}"
@@ -215,6 +215,9 @@ def plain_flower(world: World, *flags: str) -> Iterator[Any]:
         log, home = folder / f"{name}.log", {"FLWR_HOME": str(folder / name)}
         children.append(Child(name, [str(part) for part in command], log, home))
         children[-1].start()
+
+    def program(name: str) -> Path:
+        return Path(sys.executable).with_name(name)
 
     def listens() -> bool:
         with socket.socket() as probe:

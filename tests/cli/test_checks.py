@@ -80,9 +80,12 @@ def test_a_front_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody needs nginx; where it is missing, the line says how to have it."""
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     result = checks.check_front()
-    assert (result.ok, result.found) == (True, "built-in; or sudo apt-get install nginx-light")
+    assert (result.ok, result.found) == (
+        True,
+        "built-in; nginx is faster with large models: sudo apt-get install nginx-light",
+    )
     monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
-    assert checks.check_front().found == "/usr/sbin/nginx, for zk0 server start --front nginx"
+    assert checks.check_front().found == "/usr/sbin/nginx"
 
 
 def test_datasets_are_looked_at_where_they_are_named(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_trainer_that_is_killed(crowd: World) -> None:
 def test_a_superlink_that_is_killed(crowd: World) -> None:
     process, output = submit(crowd, rounds=4, **{"min-clients": 2})
     await_round(crowd, output, 1)
-    (superlink,) = children(process_of(crowd.server).pid, "flower-superlink")
+    (superlink,) = children(process_of(crowd.server).pid, "zk0_core.federation.superlink")
     os.kill(superlink, signal.SIGKILL)
     ends_well(crowd, process, output, 4)
     assert "superlink ended (killed by signal 9)" in (crowd.server.logs / "server.log").read_text()

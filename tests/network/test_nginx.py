@@ -33,6 +33,15 @@ def test_a_path_that_nginx_would_read_otherwise(tmp_path: Path, name: str) -> No
     )
 
 
+def test_it_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [nginx.is_chosen(front, "/a") for front in ("nginx", "built-in")] == [True, False]
+    monkeypatch.setattr(nginx, "installed", lambda: "/usr/sbin/nginx")
+    assert nginx.is_chosen("auto", "/a", "/b")
+    assert not nginx.is_chosen("auto", "/a", "/a b")
+    monkeypatch.setattr(nginx, "installed", lambda: None)
+    assert not nginx.is_chosen("auto", "/a", "/b")
+
+
 @pytest.mark.network
 def test_nodes_train_through_it(world: World) -> None:
     try:

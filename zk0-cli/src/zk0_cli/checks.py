@@ -137,11 +137,11 @@ def check_video() -> CheckResult:
 
 
 def check_front() -> CheckResult:
-    """What can listen outside for `zk0 server start`; it does without nginx."""
+    """What listens outside for `zk0 server start`; it does without nginx."""
     from zk0_core.federation.nginx import INSTALL, installed
 
     found = installed()
-    text = f"{found}, for zk0 server start --front nginx" if found else f"built-in; or {INSTALL}"
+    text = found or f"built-in; nginx is faster with large models: {INSTALL}"
     return CheckResult("front", True, text)
 
 

@@ -78,8 +78,8 @@ def server() -> None:
 @click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --cert.")
 @click.option(
     "--front",
-    type=click.Choice(["built-in", "nginx"]),
-    help="What listens outside; nginx has to be installed.  [default: built-in]",
+    type=click.Choice(["auto", "nginx", "built-in"]),
+    help="What listens outside; auto: nginx where it is installed.  [default: auto]",
 )
 @click.option(
     "--min-clients", type=click.IntRange(1), metavar="N", help="Nodes that an --auto session needs."

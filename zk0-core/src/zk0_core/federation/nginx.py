@@ -41,8 +41,13 @@ http {{
     error_page 497 = @nothing;
     # What is behind is away: nodes try again.
     error_page 502 504 = @away;
-    client_body_buffer_size 8m;
+    # Nothing waits in files: as root, nginx works as a user who may not write them.
+    proxy_request_buffering off;
     proxy_max_temp_file_size 0;
+    client_body_buffer_size 1m;
+    proxy_buffer_size 64k;
+    proxy_buffers 16 256k;
+    proxy_busy_buffers_size 2m;
     proxy_http_version 1.1;
     proxy_ssl_verify on;
     proxy_ssl_trusted_certificate {authority};
@@ -96,6 +101,18 @@ def program() -> str:
     return found
 
 
+def is_chosen(front: str, *paths: Path | str) -> bool:
+    """Whether nginx listens outside.
+
+    Args:
+        front: What was asked for: nginx, built-in, or auto, which is nginx where that works.
+        paths: What its configuration has to name.
+    """
+    if front != "auto":
+        return front == "nginx"
+    return installed() is not None and not any(_has_signs(path) for path in paths)
+
+
 def configure(
     folder: ServerFolder, superlink: str, front: str, listen: str, pair: tuple[str, str]
 ) -> Path:
@@ -142,10 +159,14 @@ def _quoted(path: Path | str) -> str:
     Raises:
         UsageError: if it cannot be one.
     """
-    text = str(path)
-    if any(sign in text for sign in " \t\n;{}'\"\\$#"):
+    if _has_signs(path):
         raise UsageError(
-            f"--front nginx cannot use '{text}': its path has a blank or one of ;{{}}'\"\\$#; "
+            f"--front nginx cannot use '{path}': its path has a blank or one of ;{{}}'\"\\$#; "
             "choose another ZK0_HOME, or take --front built-in"
         )
-    return text
+    return str(path)
+
+
+def _has_signs(path: Path | str) -> bool:
+    """Whether nginx would read a path otherwise than it is meant."""
+    return any(sign in str(path) for sign in " \t\n;{}'\"\\$#")

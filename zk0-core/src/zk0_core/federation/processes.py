@@ -141,11 +141,6 @@ def quiet_environment() -> dict[str, str]:
     }
 
 
-def program(name: str) -> str:
-    """Return the path of a command that is installed beside this Python."""
-    return str(Path(sys.executable).parent / name)
-
-
 def is_running(pid: int) -> bool:
     """Whether there is a process `pid` that has not ended."""
     try:

@@ -26,8 +26,8 @@ class ServerSettings:
     """A certificate of somebody else's authority, for what listens outside; empty for our own."""
     key: str = ""
     """The key of `certificate`."""
-    front: str = "built-in"
-    """What listens outside: built-in or nginx."""
+    front: str = "auto"
+    """What listens outside: built-in or nginx; auto is nginx where it is installed."""
     min_clients: int = 1
     """Nodes that an automatic session needs."""
     auto: str = ""

@@ -21,7 +21,7 @@ from zk0_core.federation.certificates import (
 )
 from zk0_core.federation.conductor import Conductor
 from zk0_core.federation.folder import ServerFolder
-from zk0_core.federation.processes import Child, free_port, program, stop_all
+from zk0_core.federation.processes import Child, free_port, stop_all
 from zk0_core.federation.records import ServerProcess, ServerSettings, read, write
 from zk0_core.federation.runs import now
 from zk0_core.federation.signals import LOG_FORMAT, ended_by_signal, only_one
@@ -31,8 +31,6 @@ LOOK_SECONDS = 0.3
 START_SECONDS = 90.0
 """What the SuperLink gets to come up the first time."""
 LOOPBACK = "127.0.0.1"
-PAGE_BYTES = 64 * 2**10
-"""Of a new database, the most that SQLite has: tensors pass through it in pieces of 5 MB."""
 
 
 def settings_of(folder: ServerFolder) -> ServerSettings:
@@ -152,22 +150,6 @@ def serve(folder: ServerFolder) -> None:
             logger.info("ended")
 
 
-def ensure_database(path: Path) -> None:
-    """Make the SuperLink's database, empty, if it is missing: the SuperLink fills it.
-
-    With SQLite's own pages of 4 KB it takes about four times as long to write pieces of tensors,
-    and twice as long to forget them.
-    """
-    import sqlite3
-
-    if path.exists():
-        return
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        # Only now is it written down.
-        database.execute("VACUUM")
-
-
 def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> list[Child]:
     """Return the processes of a server, SuperLink first; keys are made where they are missing."""
     ensure_authority(folder.certificates)
@@ -178,7 +160,6 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
     key = str(folder.certificates / "server.key")
     if not folder.secret.is_file():
         write_private(folder.secret, os.urandom(32).hex().encode())
-    ensure_database(folder.database)
     environment = {
         "FLWR_HOME": str(folder.path / "flower"),
         FOLDER_VARIABLE: str(folder.path),
@@ -186,7 +167,7 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
     host, _, port = control.rpartition(":")
     secret = ("--superexec-auth-secret-file", str(folder.secret))
     superlink = (
-        *(program("flower-superlink"), "--host", host, "--port", port),
+        *(sys.executable, "-m", "zk0_core.federation.superlink", "--host", host, "--port", port),
         *("--isolation", "process", *secret, "--disable-runtime-dependency-installation"),
         *("--ssl-ca-certfile", str(folder.ca), "--ssl-certfile", certificate),
         *("--ssl-keyfile", key, "--enable-supernode-auth"),
@@ -197,7 +178,7 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
     launcher = (sys.executable, "-m", "zk0_core.federation.launcher", str(folder.path), control)
     front = (sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control)
     commands: dict[str, Sequence[str]] = {"superlink": superlink, "launcher": launcher}
-    if settings.front == "nginx":
+    if nginx.is_chosen(settings.front, folder.path, *pair):
         inside = LOOPBACK, str(free_port())
         listen = f"[{settings.host}]" if ":" in settings.host else settings.host
         configuration = nginx.configure(

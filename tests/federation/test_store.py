@@ -1,0 +1,119 @@
+"""Where the SuperLink keeps the pieces of messages: rows that name files."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flwr.app import ConfigRecord
+from flwr.proto.message_pb2 import ObjectTree
+from flwr.supercore.object_store import NoObjectInStoreError
+
+from zk0_core.engines._flower_store import FOLDER, FileObjectStore
+
+Piece = tuple[str, bytes]
+
+
+def piece(value: int) -> Piece:
+    """Return an object of Flower's and its id."""
+    content = ConfigRecord({"value": value}).deflate()
+    return hashlib.sha256(content).hexdigest(), content
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[[], FileObjectStore]:
+    """Return what opens the store as a SuperLink that starts does."""
+
+    def open_store() -> FileObjectStore:
+        store = FileObjectStore(str(tmp_path / "superlink.db"))
+        store.initialize()
+        return store
+
+    return open_store
+
+
+def files(folder: Path) -> list[bytes]:
+    return sorted(path.read_bytes() for path in (folder / FOLDER).iterdir())
+
+
+def announced(store: FileObjectStore, run: int, *pieces: Piece) -> list[str]:
+    tree = ObjectTree(object_id=pieces[0][0])
+    for object_id, _ in pieces[1:]:
+        tree.children.append(ObjectTree(object_id=object_id))
+    return store.preregister(run, tree)
+
+
+def test_contents_are_files_and_outlive_the_process(
+    opened: Callable[[], FileObjectStore], tmp_path: Path
+) -> None:
+    store, (key, content) = opened(), piece(1)
+    assert store.get(key) is None
+    assert announced(store, 1, (key, content)) == [key]
+    assert store.get(key) == b""
+    store.put(key, content)
+    store.put(key, content)
+    assert store.get(key) == opened().get(key) == content
+    assert files(tmp_path) == [content]
+    assert announced(store, 1, (key, content)) == []
+
+
+def test_what_is_no_announced_object_is_not_kept(
+    opened: Callable[[], FileObjectStore], tmp_path: Path
+) -> None:
+    store, (key, content), (other, _) = opened(), piece(1), piece(2)
+    with pytest.raises(NoObjectInStoreError, match="was not pre-registered"):
+        store.put(key, content)
+    announced(store, 1, (other, b""))
+    with pytest.raises(ValueError, match="does not match content hash"):
+        store.put(other, content)
+    assert files(tmp_path) == []
+
+
+def test_files_go_with_their_rows_and_not_before(
+    opened: Callable[[], FileObjectStore], tmp_path: Path
+) -> None:
+    """A piece that two messages share stays until both are gone."""
+    store, shared, one, two = opened(), piece(0), piece(1), piece(2)
+    for message in (one, two):
+        announced(store, 1, message, shared)
+        store.put(*message)
+    store.put(*shared)
+    store.delete(shared[0])
+    assert len(files(tmp_path)) == 3
+    store.delete(one[0])
+    assert files(tmp_path) == sorted([shared[1], two[1]])
+    with pytest.raises(RuntimeError), store.session():
+        store.delete(two[0])
+        raise RuntimeError("whatever the SuperLink does beside it")
+    assert store.get(two[0]) == two[1]
+    store.delete_objects_in_run(1)
+    assert (files(tmp_path), len(store)) == ([], 0)
+
+
+def test_what_was_lost_with_the_power_is_asked_for_again(
+    opened: Callable[[], FileObjectStore], tmp_path: Path
+) -> None:
+    store, whole, cut, gone = opened(), piece(0), piece(1), piece(2)
+    for each in (whole, cut, gone):
+        announced(store, 1, each)
+        store.put(*each)
+    for path in (tmp_path / FOLDER).iterdir():
+        if path.read_bytes() == cut[1]:
+            path.write_bytes(cut[1][:-1])
+        elif path.read_bytes() == gone[1]:
+            path.unlink()
+    (tmp_path / FOLDER / "of-no-row").touch()
+    store = opened()
+    assert files(tmp_path) == [whole[1]]
+    assert (store.get(whole[0]), store.get(cut[0]), store.get(gone[0])) == (whole[1], b"", b"")
+    assert announced(store, 1, cut) == [cut[0]]
+    store.put(*cut)
+    assert store.get(cut[0]) == cut[1]
+
+
+def test_all_of_it_may_go(opened: Callable[[], FileObjectStore], tmp_path: Path) -> None:
+    store, one = opened(), piece(1)
+    announced(store, 1, one)
+    store.put(*one)
+    store.clear()
+    assert (files(tmp_path), len(store)) == ([], 0)
