@@ -64,3 +64,26 @@ def test_a_round_holds_one_reply_at_a_time(arrival: str) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 4.5 * MODEL
+
+
+@pytest.mark.parametrize("name", ["fedavg", "fedprox", "fedadam", "scaffold"])
+def test_four_times_the_clients_take_no_more_memory(name: str) -> None:
+    assert peak(name, 16) < 1.1 * peak(name, 4)
+
+
+def peak(name: str, clients: int) -> int:
+    """Return the most bytes that a round takes with so many clients."""
+    tensors = {f"w{i}": np.broadcast_to(np.float32(1), SIZE // 2) for i in range(TENSORS)}
+    extra = tensors if name == "scaffold" else {}
+    answers = {f"client-{i:02}": Answer(10, tensors, extra) for i in range(clients)}
+    choice = PluginChoice("strategy", name)
+    strategy, record = build_strategy(choice), strategy_record(choice)
+    few = dict(list(answers.items())[:2])
+    # The first round brings imports, and what the strategy keeps of its own.
+    params = {name: np.ones(SIZE // 2, np.float32) for name in tensors}
+    run_one_round(strategy, record, params, few, choice=choice)
+    tracemalloc.start()
+    run_one_round(strategy, record, params, answers, choice=choice)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most

@@ -9,6 +9,7 @@ import torch
 from zk0_core.client.optimizer import adamw
 from zk0_core.client.trainer import Outcome, in_parts, shuffled_batches, train_locally
 from zk0_core.plan import PluginChoice
+from zk0_core.span import Span
 from zk0_core.testing import examples
 from zk0_core.testing.loopback import round_order
 
@@ -68,3 +69,34 @@ def test_a_step_in_parts_is_the_same_step(count: int) -> None:
     assert seen.policy_loss == pytest.approx(expected.policy_loss, rel=1e-6)
     for name, param in parts.trainable().items():
         torch.testing.assert_close(param, whole.trainable()[name], rtol=1e-5, atol=1e-7)
+
+
+def test_every_step_has_the_rate_and_the_weight_of_its_order() -> None:
+    rates: list[float] = []
+    weights: list[float] = []
+
+    class Watching(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    class Half:
+        def gradient(self, mu: float) -> None:
+            weights.append(mu)
+
+    policy: Any = examples.TinyPolicy()
+    half: Any = Half()
+    lr, mu = Span(1.0, 0.2, 0.25, 0.75), Span(0.5, 0.1, 0.0, 1.0)
+    order = round_order(PluginChoice("strategy", "fedavg"))
+    train_locally(
+        policy,
+        examples.TinySource(),
+        half,
+        Watching(policy.trainable().values(), lr=9.0),
+        attrs.evolve(order, lr=lr, mu=mu, local_steps=4),
+        shuffled_batches(12, 4, seed=0),
+        torch.Generator().manual_seed(0),
+    )
+    # 0.2 + 0.8 · (1 + cos(π · φ)) / 2 at φ = 1/4, 3/8, 1/2, 5/8, and 0.1 + 0.4 · … at 0, 1/4, …
+    assert rates == pytest.approx([0.882843, 0.753073, 0.6, 0.446927], abs=1e-6)
+    assert weights == pytest.approx([0.5, 0.441421, 0.3, 0.158579], abs=1e-6)

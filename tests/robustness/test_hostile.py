@@ -186,6 +186,19 @@ def test_a_reason_is_one_short_line_whatever_was_sent(run) -> None:
     assert len(reason) <= MOST_SHOWN
 
 
+def test_a_figure_that_nobody_asked_for_spoils_no_other_update(run) -> None:
+    def forge(content: RecordDict) -> RecordDict:
+        header = json.loads(str(content["header"]["json"]))
+        content["header"]["json"] = json.dumps({**header, "accuracy": 1.0})
+        return content
+
+    record = run("fedmedian", forge).history.rounds[0]
+    assert record.refused[0].reason.startswith(
+        "malformed RoundReport: extra fields found (accuracy)"
+    )
+    assert len(record.clients) == 3
+
+
 def test_an_address_is_no_longer_than_one_may_be(run) -> None:
     """Every round's record repeats it."""
 

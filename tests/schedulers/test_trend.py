@@ -44,6 +44,9 @@ def test_too_few_losses_for_a_trend() -> None:
         ((1.0, 0.9, 0.8, 0.7, 0.5), 1.0),
         # Stays: a stall.
         ((1.0, 1.0, 1.0, 1.0, 1.0), 0.95),
+        # Falls by 1/128, less than one in a hundred: a stall. By 1/64: none.
+        ((1.0, 1.0, 1.0, 1.0, 0.9921875), 0.95),
+        ((1.0, 1.0, 1.0, 1.0, 0.984375), 1.0),
         # Rises by a quarter: no divergence, so a stall.
         ((1.0, 1.0, 1.0, 1.0, 1.25), 0.95),
         # Rises by 0.75 of itself, but by 0.25 over the last three losses: a divergence.

@@ -44,6 +44,29 @@ def test_a_plan_is_made_without_what_only_training_needs(policy: str) -> None:
     assert not set(result.stdout.splitlines()[-1].split()) & HEAVY
 
 
+SCHEDULES = """
+import sys
+from zk0_core import Span
+from zk0_core.registry import Registry
+from zk0_core.testing.schedule import eventful
+found = [p for p in Registry.discover().plugins if p.kind in ("scheduler", "mu-scheduler")]
+for plugin in found:
+    schedule = plugin.record.build(plugin.record.options())
+    for round in range(1, 41):
+        schedule.value(round, Span.constant(0.01), eventful(round - 1), "ann")
+print(len(found), *{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+def test_schedules_compute_without_anything_heavy() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", SCHEDULES], capture_output=True, text=True, check=True
+    )
+    count, *imported = shown.stdout.split()
+    assert int(count) >= 9
+    assert not set(imported) & HEAVY
+
+
 def test_public_interface_imports_nothing_heavy() -> None:
     code = "import sys, zk0_core; print(*{name.partition('.')[0] for name in sys.modules})"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -147,6 +147,25 @@ def test_a_round_with_fewer_updates_than_needed_does_not_count(federate, problem
     assert fingerprint(clients.params) == before
 
 
+@pytest.mark.parametrize(
+    "name", ["fedmedian", "trimmed-mean", "krum", "multi-krum", "bulyan", "norm-clip"]
+)
+def test_a_round_without_any_update_changes_nothing_and_the_next_one_counts(
+    federate, problems, name
+) -> None:
+    def spoil(round, report, update):
+        bad = {name: np.full_like(value, np.inf) for name, value in update.items()}
+        return report, bad if round == 1 else update
+
+    clients = federate(problems, name)
+    clients.grid.tamper = dict.fromkeys(NAMES, spoil)
+    before = fingerprint(clients.params)
+    assert not clients.round().counted
+    assert fingerprint(clients.params) == before
+    assert clients.round().counted
+    assert fingerprint(clients.params) != before
+
+
 def test_a_strategy_may_refuse_an_update_and_the_round_goes_on(federate, problems) -> None:
     import attrs
 
@@ -244,6 +263,13 @@ def resolved(strategy: str, clients: int, more: str = "", **options: Any) -> Any
             "strategy 'multi-krum' with f = 1, select = 6 needs at least 9 clients in a round, "
             "this run asks 7 (7 clients, fraction 1); add clients, or choose other options or "
             "another strategy",
+        ),
+        (
+            "bulyan",
+            6,
+            {},
+            "strategy 'bulyan' with f = 1 needs at least 7 clients in a round, this run asks 6 "
+            "(6 clients, fraction 1); add clients, or choose other options or another strategy",
         ),
         (
             "fedmedian",

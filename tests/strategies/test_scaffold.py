@@ -1,12 +1,21 @@
 """SCAFFOLD's two halves, alone by hand and together in real rounds."""
 
+import attrs
 import numpy as np
 import pytest
 import torch
 
+from zk0_core.client.optimizer import adamw
+from zk0_core.client.trainer import MAX_GRAD_NORM, shuffled_batches, train_locally
+from zk0_core.engines import apps
 from zk0_core.errors import WireError
+from zk0_core.parts import build_strategy
+from zk0_core.plan import PluginChoice
 from zk0_core.protocols import Update
+from zk0_core.span import Span
 from zk0_core.tensors import fingerprint
+from zk0_core.testing import examples
+from zk0_core.testing.loopback import round_order
 
 
 def step(half, param, raw: float) -> float:
@@ -45,11 +54,11 @@ def test_a_parameter_that_the_loss_does_not_touch(objective) -> None:
 
 
 def server_round(strategy, round, *updates) -> None:
-    """Run a round of updates (client, examples, change of its c_k); w stays 0."""
+    """Run a round of updates (client, number of examples, change of its c_k); w stays 0."""
     strategy.begin({"w": np.zeros(1, np.float32)}, round)
-    for client, examples, change in updates:
+    for client, count, change in updates:
         delta, extra = np.zeros(1, np.float32), np.array([change], np.float32)
-        strategy.add(Update(client, examples, {"w": delta}, {"w": extra}))
+        strategy.add(Update(client, count, {"w": delta}, {"w": extra}))
     strategy.finish()
 
 
@@ -144,19 +153,98 @@ def test_variates_travel_and_are_counted(federate, problems) -> None:
     assert second.bytes_down == 2 * plain.bytes_down
 
 
-def test_a_refused_update_and_one_away_keep_both_sides_in_step(federate, problems) -> None:
-    def spoil(round, report, update):
-        bad = {name: np.full_like(value, np.nan) for name, value in update.items()}
-        return report, bad if round == 2 else update
+def test_the_variate_is_the_mean_raw_gradient_when_rates_move_and_gradients_are_clipped(
+    objective,
+) -> None:
+    class Steep(examples.TinyPolicy):
+        def loss(self, batch, generator):
+            return 1000 * super().loss(batch, generator)
 
+    half, policy, raw = objective("scaffold"), Steep(), []
+    params = policy.trainable()
+    half.restore({})
+    half.start(params, {})
+
+    class Watched:
+        def gradient(self, mu: float) -> None:
+            raw.append({name: param.grad.clone() for name, param in params.items()})
+            return half.gradient(mu)
+
+    order = round_order(PluginChoice("strategy", "scaffold"))
+    outcome = train_locally(
+        policy,
+        examples.TinySource(),
+        Watched(),
+        adamw(params),
+        attrs.evolve(order, lr=Span(0.1, 0.001, 0.0, 1.0), local_steps=5),
+        shuffled_batches(12, 4, seed=0),
+        torch.Generator().manual_seed(0),
+    )
+    assert outcome.grad_norm > MAX_GRAD_NORM
+    for name in params:
+        mean = torch.stack([gradients[name] for gradients in raw]).mean(dim=0)
+        torch.testing.assert_close(torch.from_numpy(half.state()[name]), mean)
+
+
+def test_both_halves_go_on_after_a_restart(federate, problems) -> None:
+    whole, halved = (federate(problems, "scaffold", fraction=0.67) for _ in range(2))
+    for _ in range(6):
+        whole.round()
+    for _ in range(3):
+        halved.round()
+    apps.forget_sessions()
+    strategy = build_strategy(halved.plan.strategy)
+    strategy.restore({name: array.copy() for name, array in halved.strategy.state().items()})
+    halved.strategy = strategy
+    halved.federation = attrs.evolve(halved.federation, strategy=strategy)
+    for _ in range(3):
+        halved.round()
+    assert fingerprint(halved.params) == fingerprint(whole.params)
+    assert fingerprint(strategy.state()) == fingerprint(whole.strategy.state())
+
+
+def test_a_server_that_goes_back_takes_its_clients_along(federate, problems) -> None:
+    clients = federate(problems, "scaffold")
+    for _ in range(2):
+        clients.round()
+    params, history = clients.params, clients.history
+    state = {name: array.copy() for name, array in clients.strategy.state().items()}
+    ends = []
+    for _ in range(2):
+        clients.params, clients.history = params, history
+        clients.strategy.restore(state)
+        for _ in range(2):
+            clients.round()
+        ends.append(fingerprint(clients.params))
+    assert ends[0] == ends[1]
+
+
+def test_a_round_that_does_not_count_keeps_both_sides_in_step(federate, problems) -> None:
+    clients = federate(problems, "scaffold", min_updates=3)
+    clients.grid.tamper["b"] = spoiled_in_round_2
+    counted = [clients.round().counted for _ in range(4)]
+    assert counted == [True, False, True, True]
+    assert_in_step(clients, problems)
+
+
+def test_a_refused_update_and_one_away_keep_both_sides_in_step(federate, problems) -> None:
     clients = federate(problems, "scaffold", fraction=0.67)
-    clients.grid.tamper["b"] = spoil
+    clients.grid.tamper["b"] = spoiled_in_round_2
     for _ in range(6):
         clients.round()
     assert [r.client for record in clients.history.rounds for r in record.refused] == ["b"]
     taking_part = [{c.client for c in record.clients} for record in clients.history.rounds]
     assert {"a", "b", "c"} not in taking_part
-    # c of the server is the mean of what the clients have: neither side is ahead of the other.
+    assert_in_step(clients, problems)
+
+
+def spoiled_in_round_2(round, report, update):
+    bad = {name: np.full_like(value, np.nan) for name, value in update.items()}
+    return report, bad if round == 2 else update
+
+
+def assert_in_step(clients, problems) -> None:
+    """The server's c is the mean of what the clients have: neither side is ahead of the other."""
     clients.strategy.begin(clients.params, 7)
     weights = {name: problem.examples for name, problem in problems.items()}
     own = {

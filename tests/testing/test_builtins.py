@@ -10,8 +10,10 @@ import pytest
 
 from zk0_core.plugins import Plugin
 from zk0_core.registry import Registry
+from zk0_core.span import Span
 from zk0_core.testing.contract import Contract, check_names
 from zk0_core.testing.runner import contracts_of
+from zk0_core.testing.schedule import eventful
 
 HEAVY = ("loader", "evaluator", "policy")
 """Kinds whose contracts record demonstrations or load policies."""
@@ -38,6 +40,18 @@ def test_it_holds(contract: type[Contract], name: str) -> None:
 @pytest.mark.parametrize(("contract", "name"), checks(*HEAVY))
 def test_it_holds_with_a_real_policy(contract: type[Contract], name: str) -> None:
     getattr(contract(), name)()
+
+
+def test_the_history_of_the_contracts_moves_every_schedule_that_looks_at_one() -> None:
+    looking = {"reduce-on-plateau", "trend", "adaptive-boost", "loss-spread"}
+    base = Span.constant(0.01)
+    for plugin in Registry.discover().plugins:
+        if plugin.name in looking:
+            schedule = plugin.record.build(plugin.record.options())
+            values = {schedule.value(round, base, eventful(round), "ann") for round in range(1, 13)}
+            assert values - {base}, plugin.name
+            looking.remove(plugin.name)
+    assert not looking
 
 
 def test_every_usable_plugin_has_a_contract() -> None:

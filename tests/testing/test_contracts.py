@@ -109,6 +109,14 @@ class Forgetful(Mean):
         return {name: array + self.seen for name, array in super().finish().items()}
 
 
+class Moody(Mean):
+    """Moves on by chance."""
+
+    def finish(self):
+        by = np.random.default_rng().random()
+        return {name: array + np.float32(by) for name, array in super().finish().items()}
+
+
 def strategy(build: Callable[..., Any], **fields: Any) -> StrategyPlugin:
     return StrategyPlugin(name="it", summary="s", build=lambda options: build(), **fields)
 
@@ -132,6 +140,11 @@ def test_a_good_strategy_holds_everything() -> None:
             Greedy,
             "test_arguments_are_left_alone",
             "begin, add or finish writes into the arrays that it is given",
+        ),
+        (
+            Moody,
+            "test_order_of_arrival",
+            "other orders of arrival give other parameters",
         ),
         (
             Forgetful,
@@ -209,7 +222,7 @@ class Growing:
 @pytest.mark.parametrize(
     ("build", "name", "text"),
     [
-        (Counting, "test_it_is_pure", "asked twice for round 7 it gives Span(hi=0.001"),
+        (Counting, "test_it_is_pure", "asked twice for round 13 it gives Span(hi=0.001"),
         (
             Counting,
             "test_a_replayed_history_gives_the_same",

@@ -42,7 +42,10 @@ class ObjectiveContract(Contract):
 
         policy = examples.TinyPolicy()
         params = policy.trainable()
-        objective = self._started(params)
+        objective = self.build()
+        state, extra = self._after_a_round()
+        objective.restore(state)
+        objective.start(params, extra)
         with torch.no_grad():
             for param in params.values():
                 param.add_(0.25)
@@ -63,10 +66,10 @@ class ObjectiveContract(Contract):
 
         objective = self.build()
         self._train(objective, mu=self.mu)
-        state = {name: array.copy() for name, array in objective.state().items()}
+        state, extra = self._after_a_round()
         after = []
         for half in (objective, self.build()):
-            params = self._train(half, mu=self.mu, state=state)
+            params = self._train(half, mu=self.mu, state=state, extra=extra)
             after.append((fingerprint(params), fingerprint(half.state())))
         check(after[0] == after[1], "after restore the next round goes otherwise than without")
 
@@ -94,13 +97,41 @@ class ObjectiveContract(Contract):
         extra: Tensors = server.order(examples.CLIENTS[0])
         return extra
 
-    def _started(self, params: Any) -> Any:
-        objective = self.build()
-        objective.restore({})
-        objective.start(params, self._extra())
-        return objective
+    def _after_a_round(self) -> "tuple[Tensors, Tensors]":
+        """Return a client's state after round 1, and what the server half sends it in round 2.
 
-    def _train(self, objective: Any, mu: float, state: "Tensors | None" = None) -> "Tensors":
+        Two clients took part, with gradients of different sizes.
+        """
+        import numpy as np
+        import torch
+
+        from zk0_core.parameters import to_numpy
+        from zk0_core.protocols import Update
+
+        start = to_numpy(examples.TinyPolicy().trainable())
+        still = {name: np.zeros_like(array) for name, array in start.items()}
+        server = self.record().build(self.built_options())
+        server.begin(start, 1)
+        states = []
+        for number, client in enumerate(examples.CLIENTS[:2]):
+            half, params = self.build(), examples.TinyPolicy().trainable()
+            half.restore({})
+            half.start(params, {})
+            for param in params.values():
+                param.grad = torch.full_like(param, 0.1 * (number + 1))
+            half.gradient(self.mu)
+            server.add(Update(client, 10, still, half.finish(), start_loss=1.0))
+            states.append({name: array.copy() for name, array in half.state().items()})
+        server.begin(server.finish(), 2)
+        return states[0], server.order(examples.CLIENTS[0])
+
+    def _train(
+        self,
+        objective: Any,
+        mu: float,
+        state: "Tensors | None" = None,
+        extra: "Tensors | None" = None,
+    ) -> "Tensors":
         """Return the parameters after a few local steps of AdamW, from the same start each time."""
         import torch
 
@@ -113,7 +144,7 @@ class ObjectiveContract(Contract):
         params = policy.trainable()
         if objective is not None:
             objective.restore({name: array.copy() for name, array in (state or {}).items()})
-            objective.start(params, self._extra())
+            objective.start(params, self._extra() if extra is None else extra)
         train_locally(
             policy,
             examples.TinySource(),
