@@ -42,8 +42,11 @@ def main() -> None:
     print(", ".join([*facts.values(), f"{os.cpu_count()} cores", f"load {os.getloadavg()[0]:.1f}"]))
     wanted = measures.GPU if arguments.gpu else measures.PROCESSOR
     results = HERE / ("latest-gpu.json" if arguments.gpu else "latest.json")
+    names = [measure.__name__ for measure in wanted]
+    if others := sorted(set(arguments.only or ()) - set(names)):
+        parser.error(f"{', '.join(others)}: taken {'without' if arguments.gpu else 'with'} --gpu")
     failed = []
-    for name in arguments.only or [measure.__name__ for measure in wanted]:
+    for name in arguments.only or names:
         taken, problem = in_own_process(name, arguments.short)
         if taken is None:
             failed.append(name)
@@ -84,8 +87,8 @@ def add(results: Path, facts: dict[str, str], name: str, taken: dict[str, Any]) 
 
 
 def commit() -> str:
-    """Return the commit that is measured."""
-    command = ["git", "rev-parse", "HEAD"]
+    """Return the commit that is measured, with -dirty behind it where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     return subprocess.run(
         command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()

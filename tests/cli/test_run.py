@@ -8,6 +8,7 @@ from zk0_core.plan import RunPlan
 from zk0_core.run import RunResult
 from zk0_core.runfile import plan_from_json
 from zk0_core.server.budget import RoundBudget
+from zk0_core.server.output import RunFolder
 
 
 @pytest.fixture
@@ -60,6 +61,26 @@ def test_every_choice_has_a_flag(plan_of, run_file: str) -> None:
     assert (plan.engine, plan.workers, plan.device) == ("ray", 2, "cuda:1")
 
 
+def test_a_device_that_is_not_there(zk0, run_file: str) -> None:
+    outcome = zk0("run", run_file, "--device", "cuda:99")
+    assert (outcome.status, outcome.error) == (
+        2,
+        "Error: device cuda:99 is not usable here; choose --device cpu, or see zk0 doctor\n",
+    )
+
+
+def test_a_run_is_resumed_on_the_device_that_it_was_on(zk0, plan_of, run_file, tmp_path) -> None:
+    """On another one it would not be the same run."""
+    output = RunFolder.create(tmp_path / "run")
+    output.write_plan(plan_of(run_file, "--device", "cuda:99"))
+    outcome = zk0("resume", str(output.path))
+    assert (outcome.status, outcome.error) == (
+        2,
+        "Error: device cuda:99 is not usable here; zk0 run --device cpu starts a run of its own, "
+        "or see zk0 doctor\n",
+    )
+
+
 def test_options_of_plugins(plan_of, run_file: str) -> None:
     plan = plan_of(
         run_file,
@@ -70,7 +91,12 @@ def test_options_of_plugins(plan_of, run_file: str) -> None:
     assert plan.strategy.options["mu"] == 0.05
     assert plan.schedulers[0].options["t_0"] == 10
     assert plan.schedulers[1].options["eta_min"] == 1e-6
-    assert plan.policy.options == {"chunk_size": 4, "n_action_steps": 2, "noise_scale": 0.0}
+    assert plan.policy.options == {
+        "chunk_size": 4,
+        "n_action_steps": 2,
+        "noise_scale": 0.0,
+        "base": "lift",
+    }
 
 
 def test_an_option_of_an_evaluator(plan_of) -> None:

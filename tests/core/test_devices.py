@@ -3,13 +3,15 @@
 import os
 
 import pytest
+import torch
 
 from zk0_core.engines.devices import AUTO, chosen_device, gpus_for, usable
 from zk0_core.engines.workers import Workers, default_count
 
 
 def test_workers_share_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,-1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert gpus_for("cuda") == ["4", "7"]
     assert default_count("cuda") == 2
     workers = Workers(3, 1, device="cuda")
@@ -26,19 +28,17 @@ def test_workers_share_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_of_other_devices_see_what_this_process_sees(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,-1")
     assert [gpus_for(device) for device in ("cpu", "cuda:1", "mps")] == [[], [], []]
-    assert default_count("cuda:1") == 1
+    assert [default_count(device) for device in ("cuda:1", "mps")] == [1, 1]
     workers = Workers(1, 1, device="cuda:1")
     try:
-        assert workers.submit(0, os.getenv, "CUDA_VISIBLE_DEVICES").result() == "4,7"
+        assert workers.submit(0, os.getenv, "CUDA_VISIBLE_DEVICES").result() == "4,7,-1"
     finally:
         workers.close()
 
 
 def test_without_a_gpu_the_processor_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert chosen_device(AUTO) == "cpu"
@@ -46,8 +46,6 @@ def test_without_a_gpu_the_processor_is_chosen(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_gpu_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert chosen_device(AUTO) == "cuda"

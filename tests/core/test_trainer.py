@@ -30,7 +30,7 @@ def trained(policy: examples.TinyPolicy, **recipe: Any) -> Outcome:
     order = round_order(PluginChoice("strategy", "fedavg"))
     order = attrs.evolve(order, recipe=attrs.evolve(order.recipe, **recipe))
     source = examples.TinySource()
-    batches = shuffled_batches(len(source), 4, seed=0)
+    batches = shuffled_batches(len(source), 5, seed=0)
     optimizer = adamw(policy.trainable())
     noise = torch.Generator().manual_seed(0)
     return train_locally(policy, source, None, optimizer, order, batches, noise)
@@ -62,7 +62,7 @@ def test_parts_of_a_batch_by_hand(count: int, parts: list[Any]) -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_a_step_in_parts_is_the_same_step(count: int) -> None:
-    """Of batches of 4, in parts of 2, of 2 and 2, and of 1: each weighs as much as it is long."""
+    """Of batches of 5, in parts of 3 and 2, of 2, 2 and 1: each weighs as much as it is long."""
     whole, parts = examples.TinyPolicy(), examples.TinyPolicy()
     expected = trained(whole)
     seen = trained(parts, gradient_accumulation=count)

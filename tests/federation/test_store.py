@@ -1,5 +1,6 @@
 """Where the SuperLink keeps the pieces of messages: rows that name files."""
 
+import errno
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,26 @@ def test_what_is_no_announced_object_is_not_kept(
     with pytest.raises(ValueError, match="does not match content hash"):
         store.put(other, content)
     assert files(tmp_path) == []
+
+
+def test_what_could_not_be_written_whole_leaves_no_file(
+    opened: Callable[[], FileObjectStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, (key, content) = opened(), piece(1)
+    announced(store, 1, (key, content))
+
+    def full(path: Path, written: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(written[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(Path, "write_bytes", full)
+        store.put(key, content)
+    with pytest.raises(RuntimeError), store.session():
+        store.put(key, content)
+        raise RuntimeError("whatever the SuperLink does beside it")
+    assert (files(tmp_path), store.get(key)) == ([], b"")
 
 
 def test_files_go_with_their_rows_and_not_before(

@@ -14,7 +14,7 @@ from zk0_core.lerobot import prefix_cache, prefix_source
 from zk0_core.lerobot.cached_source import CachedSource
 from zk0_core.lerobot.examples import PictureSource
 from zk0_core.lerobot.families import TinySmolVLAFamily
-from zk0_core.lerobot.prefix_cache import PREFIX, VISION, CacheOf, Kind
+from zk0_core.lerobot.prefix_cache import PREFIX, VISION, CacheOf, Kind, as_computed, kept
 from zk0_core.lerobot.prefix_model import prefix_from_vision, prefix_of, vision_of
 from zk0_core.parts import open_dataset
 from zk0_core.plan import EvaluationPlan, PluginChoice
@@ -182,16 +182,26 @@ def test_a_cache_that_disagrees_is_not_used(policy, dataset, limits, warnings, m
     assert "training from pictures, several times slower" in warnings[0]
 
 
-def test_a_value_too_large_for_float16_is_not_kept(policy, dataset, monkeypatch, warnings) -> None:
-    def large(module, batch):
-        values = torch.full((len(batch["observation.state"]), 1), 7e4, dtype=torch.bfloat16)
+def test_what_is_no_number_is_not_kept(policy, dataset, monkeypatch, warnings) -> None:
+    def endless(module, batch):
+        values = torch.full((len(batch["observation.state"]), 1), torch.inf, dtype=torch.bfloat16)
         return values, {}
 
-    monkeypatch.setattr(
-        prefix_source, "KINDS", [Kind("large", "values of this test", large)], raising=True
-    )
+    monkeypatch.setattr(prefix_source, "KINDS", [Kind("endless", "values of this test", endless)])
     assert isinstance(policy.source(dataset, ALL), PictureSource)
-    assert "values of this test have values too large for float16" in warnings[0]
+    assert "values of this test have a NaN or an infinity" in warnings[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_values_are_kept_to_the_bit(dtype: torch.dtype) -> None:
+    """Of bfloat16's, float16 has no room for the smallest and for the largest."""
+    values = torch.tensor([1.5078125 * 2**-20, 2**-26, -0.0, 1 / 3, 6e4]).to(dtype)
+    again = as_computed(kept(values))
+    assert again.dtype == dtype
+    assert torch.equal(again, values)
+    if dtype == torch.bfloat16:
+        large = torch.tensor([1e38, 1e-38], dtype=dtype)
+        assert torch.equal(as_computed(kept(large)), large)
 
 
 @pytest.fixture

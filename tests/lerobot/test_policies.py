@@ -1,3 +1,5 @@
+import shutil
+
 import attrs
 import numpy as np
 import pytest
@@ -254,6 +256,18 @@ def test_shipped_base_is_frozen_and_small():
     assert all(name.startswith(FROZEN_PARTS) for name in tensors)
     assert all(tensor.dtype == np.float16 for tensor in tensors.values())
     assert "zk0 sim make-base" in (base_folder("lift") / "NOTE.md").read_text()
+
+
+def test_a_base_is_one_of_ours_or_a_folder_named_from_the_root_on(tmp_path, monkeypatch):
+    """Whoever opens a plan may be in another folder than who made it."""
+    shutil.copytree(base_folder("lift"), tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert TINY.options(base="mine").base == str(tmp_path / "mine")
+    assert TINY.options(base="lift").base == "lift"
+    assert base_folder(str(tmp_path / "mine")) == tmp_path / "mine"
+    for base in ("mine", "lift/../lift", "../mine"):
+        with pytest.raises(UsageError, match="neither a base that comes with zk0"):
+            base_folder(base)
 
 
 def test_a_base_that_is_not_there():

@@ -57,6 +57,12 @@ def test_the_history_is_the_same(both: tuple[Path, Path]) -> None:
     assert local == remote
 
 
+def test_records_name_no_dataset_of_a_node(both: tuple[Path, Path]) -> None:
+    lines = (both[1] / "history.jsonl").read_text().splitlines()[1:]
+    told = {client["dataset"] for line in lines for client in json.loads(line)["clients"]}
+    assert told == {"toy"}
+
+
 def test_a_second_round_loads_nothing(both: tuple[Path, Path], world: World) -> None:
     log = (world.node_folder("ann").logs / "ann.log").read_text()
     assert log.count("dataset opened") == 1

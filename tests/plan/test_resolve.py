@@ -112,6 +112,12 @@ def test_json_is_lossless(resolve) -> None:
             "local_epochs = 0",
             "local_epochs must be above 0 and at most 10000, got 0.0 (from run.toml)",
         ),
+        (
+            '"smolvla-tiny"',
+            '"smolvla-tiny"\nbase = "lfit"',
+            "policy.base is 'lfit': neither a base that comes with zk0 (lift) nor a folder with "
+            "one; zk0 sim make-base --output DIR makes one",
+        ),
         ("lr = 1e-3", "lr = 0", "lr must be > 0, got 0.0 (from run.toml)"),
         ("lr = 1e-3", "lr = 1e-8", "eta_min must be ≤ lr, got 5e-07 with lr 1e-08"),
         (

@@ -9,7 +9,7 @@ import click
 from zk0_cli.plan import CHOOSE_WHAT_IS_RUN
 from zk0_cli.plugin_flags import PluginFlagsCommand
 from zk0_cli.progress import EchoProgress
-from zk0_cli.run import echo_help, resolved, run, run_flags
+from zk0_cli.run import echo_help, on_this_machine, resolved, run, run_flags
 from zk0_cli.table import echo_json, echo_table
 from zk0_core.choosing import choose
 from zk0_core.errors import UsageError
@@ -99,8 +99,9 @@ def compare(
     from zk0_core.compare.scores import differences
     from zk0_core.engines.workers import default_count
 
+    plan = on_this_machine(plan)
     arms = arms_of(plan, plain, range(seeds), leave_one_out=leave_one_out)
-    scores = compare_arms(arms, output, jobs or default_count(), _tell, EchoProgress())
+    scores = compare_arms(arms, output, jobs or default_count(plan.device), _tell, EchoProgress())
     if as_json:
         echo_json(everything(scores))
         return

@@ -26,7 +26,8 @@ def resume(run: Path, as_json: bool) -> None:
     from zk0_core import run as core
     from zk0_core.server.output import RunFolder
 
-    check_device(RunFolder.reopen(run).read_plan().device)
+    device = RunFolder.reopen(run).read_plan().device
+    check_device(device, "zk0 run --device cpu starts a run of its own")
     with quiet_stdout(as_json):
         result = core.resume(run, EchoProgress())
     echo_result(result, as_json)

@@ -223,7 +223,7 @@ def _echo_plan(plan: RunPlan, as_json: bool) -> None:
 
 
 def _carry_out(plan: RunPlan, folder: Path, as_json: bool) -> None:
-    check_device(plan.device)
+    plan = on_this_machine(plan)
     from zk0_core import run as core
 
     # What reporters print is no JSON.
@@ -254,14 +254,20 @@ def echo_result(result: "RunResult", as_json: bool) -> None:
     click.echo(f"output: {result.folder}")
 
 
-def check_device(device: str) -> None:
-    """Raise UsageError if torch cannot use `device` here."""
+def on_this_machine(plan: RunPlan) -> RunPlan:
+    """Return `plan` with the device that is used; whoever resumes it must have that one too."""
+    from zk0_core.engines.devices import chosen_device
+
+    check_device(plan.device)
+    return attrs.evolve(plan, device=chosen_device(plan.device))
+
+
+def check_device(device: str, instead: str = "choose --device cpu") -> None:
+    """Raise UsageError, with what to do `instead`, if torch cannot use `device` here."""
     from zk0_core.engines.devices import usable
 
     if not usable(device):
-        raise UsageError(
-            f"device {device} is not usable here; choose --device cpu, or see zk0 doctor"
-        )
+        raise UsageError(f"device {device} is not usable here; {instead}, or see zk0 doctor")
 
 
 def _default_output(plan: RunPlan) -> Path:

@@ -30,6 +30,8 @@ class ClientPlan:
     """Camera or joint in the dataset to the name that the policy knows it by."""
     epsilon: float | None = None
     """What this client may spend of its privacy, ever; None where it sets no bound of its own."""
+    shown: str = ""
+    """What the server is told of the dataset instead of its address; empty for the address."""
 
 
 @attrs.frozen

@@ -108,9 +108,10 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
 def _local_defaults(
     registry: Registry, policy: PluginChoice, values: RunValues
 ) -> tuple[float, int]:
-    """Return lr and batch size; the policy family's where they aren't given."""
-    if values.lr is not None and values.batch_size is not None:
-        return values.lr, values.batch_size
+    """Return lr and batch size; the policy family's where they aren't given.
+
+    The family is made in any case: it knows which of its options do not go together.
+    """
     plugin = registry.find("policy", policy.name)
     options_class = cast(PolicyPlugin, plugin.record).options
     family = plugin.build(structure_options(options_class, policy.options, path="policy"))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from zk0_core.lerobot.tiny_vlm import absolute_base
 from zk0_core.records import PolicyPlugin
 from zk0_core.validators import between
 
@@ -35,6 +36,7 @@ class SmolVLATinyOptions:
     )
     base: str = attrs.field(
         default="lift",
+        converter=absolute_base,
         metadata={
             "help": "The frozen part: one that comes with zk0, by the tasks whose scenes it has "
             "seen, or a folder of zk0 sim make-base."

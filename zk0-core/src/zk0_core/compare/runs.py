@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from zk0_core.compare.arms import Arm
+from zk0_core.engines.devices import gpus_for, see_only
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import RoundError, UsageError, Zk0Error
 from zk0_core.files import build_folder
@@ -25,7 +26,8 @@ def train_arms(
     Args:
         arms: What to train.
         folder: Where the runs are and go.
-        jobs: How many are trained at once, each in a process with one worker.
+        jobs: How many are trained at once, each in a process with one worker; they share GPUs
+            evenly.
         finished: Told of each arm that is there.
 
     Raises:
@@ -45,7 +47,11 @@ def train_arms(
     ) as pool:
         # The longest first, so that none is left for the end.
         ordered = sorted(missing, key=lambda arm: -arm.steps)
-        running = {pool.submit(_train, arm.plan, folder / arm.folder): arm for arm in ordered}
+        running = {}
+        for number, arm in enumerate(ordered):
+            gpus: Sequence[str | None] = gpus_for(arm.plan.device) or [None]
+            gpu = gpus[number % len(gpus)]
+            running[pool.submit(_train, arm.plan, folder / arm.folder, gpu)] = arm
         for future in as_completed(running):
             arm = running[future]
             problem = future.exception()
@@ -80,7 +86,9 @@ def _is_there(arm: Arm, folder: Path) -> bool:
     return True
 
 
-def _train(plan: RunPlan, folder: Path) -> None:
+def _train(plan: RunPlan, folder: Path, gpu: str | None) -> None:
+    if gpu is not None:
+        see_only(gpu)
     from zk0_core.run import run
 
     try:

@@ -67,14 +67,16 @@ class FileObjectStore(SqlObjectStore):
         validate_object_content(content=object_content)
         # A name of its own for each, so that one that is being forgotten is another's file.
         path = self._folder / uuid.uuid4().hex
-        path.write_bytes(object_content)
         kept = False
         try:
-            super().put(object_id, path.name.encode())
-            kept = super().get(object_id) == path.name.encode()
+            path.write_bytes(object_content)
+            with self.session() as session:
+                super().put(object_id, path.name.encode())
+                kept = super().get(object_id) == path.name.encode()
+                event.listen(session, "after_rollback", lambda _: _remove([path]), once=True)
         finally:
             if not kept:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def get(self, object_id: str) -> bytes | None:
         """Return an object; empty while it is announced and not there, None if it is unknown."""
@@ -88,7 +90,7 @@ class FileObjectStore(SqlObjectStore):
 
     def delete(self, object_id: str) -> None:
         """Forget an object unless another one refers to it; what it refers to goes with it."""
-        with self.session() as session:
+        with self._mutation_session() as session:
             name = super().get(object_id)
             super().delete(object_id)
             if name and object_id not in self:

@@ -33,11 +33,12 @@ def gpus_for(device: str) -> list[str]:
     """Return the names of the GPUs that work on `device` may be spread over: of `cuda`, all."""
     if device != "cuda":
         return []
-    if (visible := os.environ.get(VISIBLE)) is not None:
-        return [name for name in visible.split(",") if name]
     import torch
 
-    return [str(number) for number in range(torch.cuda.device_count())]
+    count = torch.cuda.device_count()
+    # CUDA takes the names up to the first that is none.
+    named = [name for name in os.environ.get(VISIBLE, "").split(",") if name]
+    return named[:count] or [str(number) for number in range(count)]
 
 
 def see_only(gpu: str) -> None:

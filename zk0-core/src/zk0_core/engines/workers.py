@@ -84,11 +84,11 @@ def stopping_when_lost(run: Path) -> Iterator[None]:
 
 
 def default_count(device: str = "cpu") -> int:
-    """Return how many workers fit this machine: one for each GPU, where `device` is one.
+    """Return how many workers fit this machine.
 
-    Without GPUs, it is one for each core that this process may use.
+    One for each core that this process may use; where `device` is a GPU, one for each of those.
     """
-    if device.startswith("cuda"):
+    if device != "cpu":
         return max(1, len(gpus_for(device)))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

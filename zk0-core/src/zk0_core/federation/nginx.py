@@ -5,6 +5,7 @@ loopback address, and answers what is ours.
 """
 
 import shutil
+import subprocess
 from pathlib import Path
 
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
@@ -110,7 +111,8 @@ def is_chosen(front: str, *paths: Path | str) -> bool:
     """
     if front != "auto":
         return front == "nginx"
-    return installed() is not None and not any(_has_signs(path) for path in paths)
+    found = installed()
+    return found is not None and _is_new_enough(found) and not any(map(_has_signs, paths))
 
 
 def configure(
@@ -165,6 +167,11 @@ def _quoted(path: Path | str) -> str:
             "choose another ZK0_HOME, or take --front built-in"
         )
     return str(path)
+
+
+def _is_new_enough(found: str) -> bool:
+    """Whether nginx knows where to log before it has read its configuration: -e, from 1.19.5 on."""
+    return subprocess.run([found, "-e", "stderr", "-v"], capture_output=True).returncode == 0
 
 
 def _has_signs(path: Path | str) -> bool:

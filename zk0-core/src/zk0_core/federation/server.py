@@ -178,7 +178,9 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
     launcher = (sys.executable, "-m", "zk0_core.federation.launcher", str(folder.path), control)
     front = (sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control)
     commands: dict[str, Sequence[str]] = {"superlink": superlink, "launcher": launcher}
-    if nginx.is_chosen(settings.front, folder.path, *pair):
+    chosen = nginx.is_chosen(settings.front, folder.path, *pair)
+    logger.info("{} listens outside", "nginx" if chosen else "the built-in front")
+    if chosen:
         inside = LOOPBACK, str(free_port())
         listen = f"[{settings.host}]" if ":" in settings.host else settings.host
         configuration = nginx.configure(

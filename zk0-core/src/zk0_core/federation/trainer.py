@@ -163,7 +163,7 @@ def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
             pipe.send(Failure(str(problem), isinstance(problem, UsageError)))
             return
         pipe.send(about)
-        work = _Work(settings, _teller(pipe))
+        work = _Work(settings, about, _teller(pipe))
         while True:
             try:
                 run, message, context = pipe.recv()
@@ -213,8 +213,14 @@ def open_own(settings: TrainerSettings) -> DatasetSummary:
 class _Work:
     """The ClientApp of a run, and what it keeps loaded."""
 
-    def __init__(self, settings: TrainerSettings, on_step: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        about: DatasetSummary,
+        on_step: Callable[[int, int], None],
+    ) -> None:
         self._settings = settings
+        self._about = about
         self._on_step = on_step
         self._run: str | None = None
         self._app: Any = None
@@ -245,7 +251,13 @@ class _Work:
         if self._run != run:
             forget_sessions()
             settings = self._settings
-            client = ClientPlan(settings.name, settings.dataset, settings.rename, settings.epsilon)
+            client = ClientPlan(
+                settings.name,
+                settings.dataset,
+                settings.rename,
+                settings.epsilon,
+                shown=self._about.name or self._about.kind,
+            )
             # The server names the run; on this disk it is a hash, whatever it says.
             folder = settings.state / hashlib.sha256(run.encode()).hexdigest()[:16]
             self._app = client_app(

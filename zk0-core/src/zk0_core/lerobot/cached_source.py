@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from zk0_core.lerobot.examples import Chunks
-from zk0_core.lerobot.prefix_cache import FrameCache, Kind
+from zk0_core.lerobot.prefix_cache import FrameCache, Kind, as_computed
 from zk0_core.lerobot.prefix_model import Batch
 from zk0_core.lerobot.rows import Rows
 
@@ -50,9 +50,9 @@ class CachedSource:
         which = np.asarray(indices)
         frames = self._chunks.frames[which]
         actions, padding = self._chunks.actions(which)
-        values = torch.from_numpy(self._values[frames])
+        values = as_computed(self._values[frames])
         batch: Batch = {
-            # Converted after the move: of float16, half the bytes travel to a GPU.
+            # Converted after the move: of 16 bits, half the bytes travel to a GPU.
             self.kind.name: values.to(self._device).float(),
             "actions": self._action[torch.from_numpy(actions)].to(self._device),
             "valid": torch.from_numpy(~padding).to(self._device),

@@ -3,8 +3,8 @@
 Two things can be kept. The keys and values of the whole prefix leave the state token and the action
 expert to a training step, and take the most room: 2.7 MB for a frame of two cameras with SmolVLA's
 450 million parameters, as they are published. The pictures' embeddings leave the language model's
-layers to do as well, and take a tenth. Both are kept as they were computed: float32, or float16
-where the weights are bfloat16, which fits into it and which NumPy doesn't know.
+layers to do as well, and take a tenth. Both are kept as they were computed, to the bit; NumPy knows
+no bfloat16, whose bits are kept as whole numbers.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MakeBatch = Callable[[dict[str, np.ndarray], np.ndarray], Batch]
 """From pictures by camera, (B, 3, H, W) uint8, and frame numbers to a preprocessed batch."""
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised when what is on disk changes; part of a cache's name."""
 CHECKED = 4
 """How many frames' pictures are kept beside a cache, to compare it with at every start."""
@@ -77,7 +77,7 @@ class FrameCache:
     """What is kept of N frames."""
 
     values: np.ndarray
-    """(N, ...) float32 or float16, on disk."""
+    """(N, ...) float32, float16, or the bits of bfloat16 as int16, on disk."""
     small: dict[str, np.ndarray]
     """(N, ...) each, in memory."""
     frames: np.ndarray
@@ -104,6 +104,8 @@ class CacheOf:
         tasks = [(episode.start, episode.task) for episode in self.dataset.episodes]
         key = [
             LAYOUT,
+            # Another kind of device adds in another order, or rounds more.
+            torch.device(self.policy.config.device).type,
             self.dataset.fingerprint,
             self.frozen,
             self.cameras,
@@ -124,13 +126,13 @@ class CacheOf:
             return int(np.load(self.folder / "values.npy", mmap_mode="r").nbytes)
         frames, pictures = next(picture_batches(self.dataset, self.cameras, 1))
         values, _ = self.kind.compute(self.policy, self.make_batch(pictures, frames))
-        return kept_as(values).itemsize * values[0].numel() * len(self.dataset.state)
+        return kept(values[0]).nbytes * len(self.dataset.state)
 
     def load(self, progress: Progress | None = None) -> FrameCache:
         """Return the cache, computed where it is not there yet; safe for several processes.
 
         Raises:
-            Inexact: if a value is too large for float16.
+            Inexact: if a value is no number.
             DataError: if the pictures don't match the frames.
         """
         folder = build_folder(self.folder, lambda part: _compute(part, self, progress))
@@ -140,9 +142,17 @@ class CacheOf:
         return FrameCache(values, small, pictures.pop("frames"), pictures)
 
 
-def kept_as(computed: torch.Tensor) -> torch.dtype:
-    """Return what `computed` is kept as, so that nothing of it is lost."""
-    return torch.float32 if computed.dtype == torch.float32 else torch.float16
+def kept(computed: torch.Tensor) -> np.ndarray:
+    """Return `computed` as it is kept."""
+    bits = computed.view(torch.int16) if computed.dtype == torch.bfloat16 else computed
+    array: np.ndarray = bits.cpu().numpy()
+    return array
+
+
+def as_computed(rows: np.ndarray) -> torch.Tensor:
+    """Return what was computed, on the CPU and as it was, from what was kept of it."""
+    bits = torch.from_numpy(rows)
+    return bits.view(torch.bfloat16) if bits.dtype == torch.int16 else bits
 
 
 def picture_batches(
@@ -180,17 +190,15 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
     values: np.ndarray | None = None
     small: dict[str, list[np.ndarray]] = {}
     checked = np.unique(np.linspace(0, total - 1, CHECKED).round().astype(int))
-    kept: dict[str, list[np.ndarray]] = {camera: [] for camera in cache.cameras}
+    pictured: dict[str, list[np.ndarray]] = {camera: [] for camera in cache.cameras}
     done = 0
     for frames, pictures in picture_batches(dataset, cache.cameras, _FRAMES):
         if frames[-1] >= total:
             raise DataError(f"{dataset.uri}: more pictures than its {total} frames")
         computed, besides = cache.kind.compute(cache.policy, cache.make_batch(pictures, frames))
-        rows = computed.to(kept_as(computed)).cpu().numpy()
-        if not np.isfinite(rows).all():
-            raise Inexact(
-                f"{dataset.uri}: {cache.kind.text} have values too large for {rows.dtype}"
-            )
+        if not torch.isfinite(computed).all():
+            raise Inexact(f"{dataset.uri}: {cache.kind.text} have a NaN or an infinity")
+        rows = kept(computed)
         if values is None:
             values = np.lib.format.open_memmap(
                 folder / "values.npy", mode="w+", dtype=rows.dtype, shape=(total, *rows.shape[1:])
@@ -199,7 +207,7 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
         for name, tensor in besides.items():
             small.setdefault(name, []).append(tensor.cpu().numpy())
         for camera, views in pictures.items():
-            kept[camera].append(views[np.isin(frames, checked)])
+            pictured[camera].append(views[np.isin(frames, checked)])
         done += len(frames)
         if progress:
             progress(f"{cache.kind.name} cache", done, total)
@@ -207,5 +215,5 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
         raise DataError(f"{dataset.uri}: {done} pictures for {total} frames")
     cast(np.memmap, values).flush()
     np.savez(folder / "small.npz", **{name: np.concatenate(parts) for name, parts in small.items()})
-    pictured = {camera: np.concatenate(parts) for camera, parts in kept.items()}
-    np.savez(folder / "checked.npz", frames=checked, **pictured)
+    views_of = {camera: np.concatenate(parts) for camera, parts in pictured.items()}
+    np.savez(folder / "checked.npz", frames=checked, **views_of)

@@ -20,6 +20,7 @@ from zk0_core.lerobot.prefix_cache import (
     FrameCache,
     Inexact,
     MakeBatch,
+    as_computed,
 )
 from zk0_core.lerobot.prefix_model import Batch
 
@@ -182,7 +183,7 @@ def _losses_both_ways(
     plain = policy.forward(batch, noise=noise, time=time)[0]
     kept = {name: torch.from_numpy(rows[frames]).to(device) for name, rows in cache.small.items()}
     cached = {
-        of.kind.name: torch.from_numpy(cache.values[frames]).to(device).float(),
+        of.kind.name: as_computed(cache.values[frames]).to(device).float(),
         **kept,
         "state": state[frames].to(device),
         "actions": chunk,

@@ -77,14 +77,23 @@ def base_folder(base: str) -> Path:
     Raises:
         UsageError: if there is no base.
     """
-    for folder in (BASES / base, Path(base)):
-        if (folder / WEIGHTS).is_file():
-            return folder
-    shipped = ", ".join(sorted(folder.name for folder in BASES.iterdir()))
+    names = {folder.name for folder in BASES.iterdir()}
+    folder = BASES / base if base in names else Path(base)
+    # Relative to nothing: who opens it may be in another folder than who named it.
+    if folder.is_absolute() and (folder / WEIGHTS).is_file():
+        return folder
+    shipped = ", ".join(sorted(names))
     raise UsageError(
         f"policy.base is {base!r}: neither a base that comes with zk0 ({shipped}) nor a folder "
         "with one; zk0 sim make-base --output DIR makes one"
     )
+
+
+def absolute_base(base: str) -> str:
+    """Return `base`; where it names a folder and none that comes with zk0, from the root on."""
+    if (BASES / base).parent == BASES and (BASES / base).is_dir():
+        return base
+    return str(Path(base).absolute()) if Path(base).is_dir() else base
 
 
 def write_vlm_folder(folder: Path) -> None:
