@@ -201,7 +201,10 @@ def test_weights_and_biases_where_there_is_a_reporter(
     ("config", "left"),
     [
         ("min-fit-clients = 5", ("min-fit-clients", "a round asks 2 of 2 clients")),
-        ("server-device = 'tpu'", ("server-device", "device must be cpu, cuda, cuda:N or mps")),
+        (
+            "server-device = 'tpu'",
+            ("server-device", "device must be auto, cpu, cuda, cuda:N or mps"),
+        ),
     ],
 )
 def test_what_does_not_fit_is_left(

@@ -44,7 +44,7 @@ def test_a_plugin_that_does_not(install, zk0) -> None:
     (line,) = (line for line in tested.out.splitlines() if line.startswith("  FAILED    The same"))
     assert line.startswith(
         "  FAILED    The same round, base, history and client give the same value: asked twice for "
-        "round 7 it gives Span(hi=0.0"
+        "round 13 it gives Span(hi=0.0"
     )
     assert "\n            asked\n" in tested.out, "what it printed is shown with the failure"
     assert " failed, 0 excepted\n" in tested.out

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from zk0_cli.output import nothing_logged
 from zk0_core.plan import RunPlan
 
 if TYPE_CHECKING:
@@ -16,21 +17,20 @@ def dry_budget(plan: RunPlan) -> "RoundBudget":
     Raises:
         Zk0Error: if its dataset cannot be opened or the policy not loaded; the text says why.
     """
-    from loguru import logger
-
     from zk0_core.addresses import split_joined, with_option
     from zk0_core.lerobot.stats import episode_sums
     from zk0_core.parts import build_policy_family, open_dataset
     from zk0_core.server.budget import round_budget
 
-    logger.disable("zk0_core")  # what loading says goes to a run's log, and there is none
     client = plan.clients[0]
     uri = split_joined(client.dataset)[0]
     if uri.startswith("sim:"):
         uri = with_option(uri, "episodes", "1")
-    dataset = open_dataset(uri, client.rename)
-    statistics = episode_sums(dataset, dataset.episodes)
-    family = build_policy_family(plan.policy)
-    # On the CPU, whatever the plan says: nothing is trained.
-    policy = family.load(dataset.schema, statistics, seed=plan.seed, device="cpu")
-    return round_budget(policy, plan, len(plan.clients))
+    # What loading says goes to a run's log, and there is none.
+    with nothing_logged():
+        dataset = open_dataset(uri, client.rename)
+        statistics = episode_sums(dataset, dataset.episodes)
+        family = build_policy_family(plan.policy)
+        # On the CPU, whatever the plan says: nothing is trained.
+        policy = family.load(dataset.schema, statistics, seed=plan.seed, device="cpu")
+        return round_budget(policy, plan, len(plan.clients))

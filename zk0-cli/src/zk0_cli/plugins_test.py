@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import click
 
+from zk0_cli.output import nothing_logged
 from zk0_cli.plugin_flags import PluginFlag, PluginFlagsCommand
 from zk0_cli.table import echo_json
 from zk0_core.errors import PluginError, UsageError
@@ -85,13 +86,9 @@ def _tested(
     plugin: Plugin, flags: Sequence[PluginFlag], dataset: str | None, as_json: bool
 ) -> list[dict[str, Any]]:
     """Return what came of each check of `plugin`; show it as it comes, unless as JSON."""
-    from loguru import logger
-
     from zk0_core.testing.runner import contracts_of, run_contract
 
     changes = _changes(plugin, flags, dataset)
-    # The rounds that checks play log their refusals, which are meant to be.
-    logger.disable("zk0_core")
     if not as_json:
         click.echo(f"{plugin.kind} {plugin.name}, from {plugin.source}")
     results = []
@@ -100,7 +97,12 @@ def _tested(
         while True:
             # What plugins print, as reporters do, is shown when a check fails.
             printed = io.StringIO()
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            with (
+                # The rounds that checks play log their refusals, which are meant to be.
+                nothing_logged(),
+                contextlib.redirect_stdout(printed),
+                contextlib.redirect_stderr(printed),
+            ):
                 result = next(checks, None)
             if result is None:
                 break
