@@ -33,9 +33,17 @@ def test_a_path_that_nginx_would_read_otherwise(tmp_path: Path, name: str) -> No
     )
 
 
-def test_it_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_taken_where_it_is_installed_and_new_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before 1.19.5 it does not know the flag -e, and ends."""
+    for name, status in (("new", 0), ("old", 1)):
+        (tmp_path / name).write_text(f'#!/bin/sh\n[ "$1" = -e ] && exit {status}\n')
+        (tmp_path / name).chmod(0o755)
     assert [nginx.is_chosen(front, "/a") for front in ("nginx", "built-in")] == [True, False]
-    monkeypatch.setattr(nginx, "installed", lambda: "/usr/sbin/nginx")
+    monkeypatch.setattr(nginx, "installed", lambda: str(tmp_path / "old"))
+    assert not nginx.is_chosen("auto", "/a", "/b")
+    monkeypatch.setattr(nginx, "installed", lambda: str(tmp_path / "new"))
     assert nginx.is_chosen("auto", "/a", "/b")
     assert not nginx.is_chosen("auto", "/a", "/a b")
     monkeypatch.setattr(nginx, "installed", lambda: None)

@@ -33,6 +33,11 @@ class ClientPlan:
     shown: str = ""
     """What the server is told of the dataset instead of its address; empty for the address."""
 
+    @property
+    def told(self) -> str:
+        """What the server is told of the dataset."""
+        return self.shown or self.dataset
+
 
 @attrs.frozen
 class EvaluationPlan:

@@ -68,7 +68,7 @@ class ClientSession:
         assert inspection.statistics is not None  # there are episodes, and all are numbers
         return SchemaReport(
             client=self._client.name,
-            dataset=self._client.shown or self._client.dataset,
+            dataset=self._client.told,
             schema=self._dataset.schema,
             statistics=inspection.statistics,
             episodes=tuple(self._episodes),
@@ -140,7 +140,7 @@ class ClientSession:
             round=order.round,
             client=self._client.name,
             nonce=order.nonce,
-            dataset=self._client.shown or self._client.dataset,
+            dataset=self._client.told,
             examples=len(source),
             steps=order.local_steps,
             loss=outcome.policy_loss + outcome.prox_loss,

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from zk0_core.compare.arms import Arm
-from zk0_core.engines.devices import gpus_for, see_only
+from zk0_core.engines.devices import see_only, shared_gpus
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import RoundError, UsageError, Zk0Error
 from zk0_core.files import build_folder
@@ -47,11 +47,11 @@ def train_arms(
     ) as pool:
         # The longest first, so that none is left for the end.
         ordered = sorted(missing, key=lambda arm: -arm.steps)
-        running = {}
-        for number, arm in enumerate(ordered):
-            gpus: Sequence[str | None] = gpus_for(arm.plan.device) or [None]
-            gpu = gpus[number % len(gpus)]
-            running[pool.submit(_train, arm.plan, folder / arm.folder, gpu)] = arm
+        gpus = shared_gpus(arms[0].plan.device)  # of all arms the same
+        running = {
+            pool.submit(_train, arm.plan, folder / arm.folder, gpu): arm
+            for arm, gpu in zip(ordered, gpus, strict=False)
+        }
         for future in as_completed(running):
             arm = running[future]
             problem = future.exception()
@@ -87,8 +87,7 @@ def _is_there(arm: Arm, folder: Path) -> bool:
 
 
 def _train(plan: RunPlan, folder: Path, gpu: str | None) -> None:
-    if gpu is not None:
-        see_only(gpu)
+    see_only(gpu)
     from zk0_core.run import run
 
     try:

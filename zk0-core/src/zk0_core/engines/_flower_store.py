@@ -5,10 +5,8 @@ writes it twice and takes as much time as all else that the SuperLink does. Here
 name of a file instead. What a row says and when it goes stays Flower's.
 """
 
-import hashlib
 import uuid
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +92,9 @@ class FileObjectStore(SqlObjectStore):
             name = super().get(object_id)
             super().delete(object_id)
             if name and object_id not in self:
+                path = self._folder / _name(name)
                 # The row may come back until then.
-                forget = partial(_remove, [self._folder / _name(name)])
-                event.listen(session, "after_commit", lambda _: forget(), once=True)
+                event.listen(session, "after_commit", lambda _: _remove([path]), once=True)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -106,7 +104,7 @@ class FileObjectStore(SqlObjectStore):
     def _is_whole(self, object_id: str, name: str) -> bool:
         """Whether the file `name` holds the object."""
         path = self._folder / name
-        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == object_id
+        return path.is_file() and get_object_id(path.read_bytes()) == object_id
 
 
 def _name(content: bytes | None) -> str:

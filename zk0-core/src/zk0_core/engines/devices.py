@@ -1,6 +1,8 @@
 """The device that policies train on, and which GPU each worker has."""
 
+import itertools
 import os
+from collections.abc import Iterator
 
 AUTO = "auto"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -41,6 +43,15 @@ def gpus_for(device: str) -> list[str]:
     return named[:count] or [str(number) for number in range(count)]
 
 
-def see_only(gpu: str) -> None:
+def shared_gpus(device: str) -> Iterator[str | None]:
+    """Yield without end which GPU the next process of those that share `device` has.
+
+    None where it may see all that this process sees.
+    """
+    return itertools.cycle(gpus_for(device) or [None])
+
+
+def see_only(gpu: str | None) -> None:
     """Let this process, which has not used CUDA yet, see one GPU: there it is `cuda`."""
-    os.environ[VISIBLE] = gpu
+    if gpu is not None:
+        os.environ[VISIBLE] = gpu

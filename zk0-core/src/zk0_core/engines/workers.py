@@ -1,5 +1,6 @@
 """Resident worker processes: what is loaded in one stays loaded."""
 
+import itertools
 import multiprocessing
 import os
 import sys
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zk0_core.engines.devices import gpus_for, see_only
+from zk0_core.engines.devices import gpus_for, see_only, shared_gpus
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import PluginError, Zk0Error
 
@@ -40,12 +41,9 @@ class Workers:
         if count > 1:
             # One worker imports what it needs, and not what others may.
             context.set_forkserver_preload(["zk0_core.engines.preload"])
-        gpus: Sequence[str | None] = gpus_for(device) or [None]
         self._pools = [
-            ProcessPoolExecutor(
-                1, context, initializer=_start, initargs=(threads, logs, gpus[i % len(gpus)])
-            )
-            for i in range(count)
+            ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, logs, gpu))
+            for gpu in itertools.islice(shared_gpus(device), count)
         ]
 
     @property
@@ -115,8 +113,7 @@ def _run[Result](function: Callable[..., Result], *arguments: Any) -> Result:
 
 def _start(threads: int, logs: Path | None, gpu: str | None) -> None:
     end_with_parent()
-    if gpu is not None:
-        see_only(gpu)
+    see_only(gpu)
     import torch
 
     torch.set_num_threads(threads)

@@ -71,29 +71,32 @@ BASES = Path(__file__).parent.parent / "sim" / "bases"
 WEIGHTS = "base.safetensors"
 
 
+def shipped_bases() -> list[str]:
+    """Return the names of the bases that come with zk0."""
+    return sorted(folder.name for folder in BASES.iterdir())
+
+
 def base_folder(base: str) -> Path:
     """Return the folder of a base that comes with zk0, or the one that `base` names.
 
     Raises:
         UsageError: if there is no base.
     """
-    names = {folder.name for folder in BASES.iterdir()}
-    folder = BASES / base if base in names else Path(base)
+    shipped = shipped_bases()
+    folder = BASES / base if base in shipped else Path(base)
     # Relative to nothing: who opens it may be in another folder than who named it.
     if folder.is_absolute() and (folder / WEIGHTS).is_file():
         return folder
-    shipped = ", ".join(sorted(names))
     raise UsageError(
-        f"policy.base is {base!r}: neither a base that comes with zk0 ({shipped}) nor a folder "
-        "with one; zk0 sim make-base --output DIR makes one"
+        f"policy.base is {base!r}: neither a base that comes with zk0 ({', '.join(shipped)}) nor a "
+        "folder with one; zk0 sim make-base --output DIR makes one"
     )
 
 
 def absolute_base(base: str) -> str:
     """Return `base`; where it names a folder and none that comes with zk0, from the root on."""
-    if (BASES / base).parent == BASES and (BASES / base).is_dir():
-        return base
-    return str(Path(base).absolute()) if Path(base).is_dir() else base
+    is_folder = base not in shipped_bases() and Path(base).is_dir()
+    return str(Path(base).absolute()) if is_folder else base
 
 
 def write_vlm_folder(folder: Path) -> None:
