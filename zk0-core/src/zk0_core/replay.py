@@ -14,6 +14,7 @@ from zk0_core.data import Episode, RobotDataset, Statistics, evaluation_episodes
 from zk0_core.datacheck.ranges import FULL_TURN_RAD, arm_joints, arm_reach
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder, write_json
+from zk0_core.fixed_loss import fixed_loss
 from zk0_core.parts import open_dataset
 from zk0_core.protocols import Policy
 from zk0_core.seeds import derive_seed
@@ -87,7 +88,10 @@ def replay(job: ReplayJob) -> Replayed:
     )
     if job.video is not None:
         write_video(job.video, _pictures(dataset, episode, predicted), dataset.schema.fps)
-        write_json(job.video.with_suffix(".json"), _facts(dataset, episode, done))
+        source = policy.source(dataset, [episode.index])
+        loss = fixed_loss(policy, source, job.model.recipe.device)
+        facts = {**_facts(dataset, episode, done), "policy_loss": loss}
+        write_json(job.video.with_suffix(".json"), facts)
     return done
 
 

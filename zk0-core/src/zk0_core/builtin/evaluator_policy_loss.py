@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from zk0_core.protocols import BatchSource, EvaluationRequest, Policy
     from zk0_core.server.model import ModelRef
 
-BATCH_SIZE = 64
-
 # By policy, dataset and rename map: a process keeps its policy and only swaps its parameters.
 _sources: "WeakKeyDictionary[torch.nn.Module, dict[Any, tuple[BatchSource, int]]]" = (
     WeakKeyDictionary()
@@ -32,9 +30,7 @@ class PolicyLoss:
 
 
 def _loss_on(item: "tuple[ModelRef, str, Mapping[str, str]]") -> dict[str, Any]:
-    import torch
-
-    from zk0_core.seeds import derive_seed
+    from zk0_core.fixed_loss import fixed_loss
     from zk0_core.server.model import load_model
 
     model, uri, rename = item
@@ -44,15 +40,8 @@ def _loss_on(item: "tuple[ModelRef, str, Mapping[str, str]]") -> dict[str, Any]:
     if key not in sources:
         sources[key] = _held_out(policy, uri, rename)
     source, episodes = sources[key]
-    policy.module.eval()
-    noise = torch.Generator(model.recipe.device).manual_seed(derive_seed(0, "evaluation"))
-    total = 0.0
-    with torch.no_grad():
-        for start in range(0, len(source), BATCH_SIZE):
-            indices = list(range(start, min(start + BATCH_SIZE, len(source))))
-            total += float(policy.loss(source.batch(indices), noise)) * len(indices)
     return {
-        "policy_loss": total / len(source),
+        "policy_loss": fixed_loss(policy, source, model.recipe.device),
         "episodes": episodes,
         "frames": len(source),
     }

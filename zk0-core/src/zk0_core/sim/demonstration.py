@@ -46,7 +46,9 @@ def _arm(setup: Setup) -> SimulatedArm:
     return SimulatedArm(setup)
 
 
-def demonstrate(setup: Setup, region: str, seed: int) -> Demonstration | None:
+def demonstrate(
+    setup: Setup, region: str, seed: int, *, disturbed: bool = True
+) -> Demonstration | None:
     """Return the expert's demonstration of the scene `seed`, or None if it failed."""
     arm = _arm(setup)
     arm.reset(seed, region)
@@ -58,7 +60,8 @@ def demonstrate(setup: Setup, region: str, seed: int) -> Demonstration | None:
         states.append(arm.joints())
         poses.append(arm.poses())
         actions.append(expert.action())
-        noise = _NOISE_MEMORY * noise + random.normal(0, _NOISE)
+        if disturbed:
+            noise = _NOISE_MEMORY * noise + random.normal(0, _NOISE)
         arm.step(actions[-1] + noise)
     if not arm.success:
         return None

@@ -6,11 +6,13 @@ import attrs
 import numpy as np
 import torch
 
+from zk0_core.fixed_loss import fixed_loss
 from zk0_core.protocols import Policy
 from zk0_core.seeds import derive_seed
 from zk0_core.server.model import ModelRef, load_model
 from zk0_core.sim.arm import CAMERAS, FPS, SimulatedArm
 from zk0_core.sim.film import Film
+from zk0_core.sim.shown import shown
 from zk0_core.sim.spec import EVALUATION_STARTS, SimSpec, region_of
 
 BATCH = 10
@@ -83,8 +85,18 @@ def roll_out(batch: RolloutBatch) -> list[Rollout]:
     ]
     for rollout in rollouts:
         if rollout.start in films:
-            films[rollout.start].finish(rollout.success, attrs.asdict(rollout))
+            loss = _loss_from(policy, batch, rollout.start)
+            facts = {**attrs.asdict(rollout), "policy_loss": loss}
+            films[rollout.start].finish(rollout.success, facts)
     return rollouts
+
+
+def _loss_from(policy: Policy, batch: RolloutBatch, start: int) -> float | None:
+    """Return the policy's loss on what the expert does from `start`; None where it fails."""
+    way = shown(batch.spec.setup, batch.spec.region, EVALUATION_STARTS[start])
+    if way is None:
+        return None
+    return fixed_loss(policy, policy.source(way, [0]), batch.model.recipe.device)
 
 
 def _look_and_act(policy: Policy, arms: list[SimulatedArm], noise: torch.Generator) -> np.ndarray:
