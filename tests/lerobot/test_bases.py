@@ -10,7 +10,7 @@ from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
 from zk0_core.lerobot.tiny_vlm import load_frozen, write_vlm_folder
 from zk0_core.sim.base import GeometryReader, learning_rate, make_base
 from zk0_core.sim.base_scenes import LABELS, draw
-from zk0_core.sim.setup import LIFT, Setup
+from zk0_core.sim.setup import COLOURS, LIFT, Setup
 
 
 def test_scene_follows_from_its_seed():
@@ -69,9 +69,37 @@ def test_a_base_for_several_tasks(tmp_path):
     report = make_base(
         tmp_path, tasks=("lift", "sort"), colour="any", scenes=20, steps=1, workers=1
     )
-    assert report.cube_cm > 0
+    # Two scenes are held out, one of each task.
+    assert report.cube_cm == pytest.approx(sum(report.cube_cm_in.values()) / 2, rel=1e-5)
     note = (tmp_path / "NOTE.md").read_text()
     assert "make-base --scenes 20 --steps 1 --seed 0 --task lift --task sort --colour any`" in note
+    assert f"| cube, in scenes of sort | {report.cube_cm_in['sort']:.2f} |" in note
+
+
+def test_what_a_base_learns_is_read_where_a_policy_sees_it(tmp_path):
+    """Behind the second and third of four layers too: of the last, a policy sees no output."""
+    write_vlm_folder(tmp_path)
+    reader = GeometryReader(tmp_path, told=True)
+    labels, by_colour = reader(torch.rand(2, 2, 3, 96, 96), ["Pick up the red cube"] * 2)
+    assert labels.shape == (3, 2, LABELS) and by_colour.shape == (2, 4, 3)
+
+    def learning(read):
+        reader.zero_grad()
+        read.sum().backward(retain_graph=True)
+        weights = (layer.self_attn.v_proj.weight for layer in reader.vlm.model.text_model.layers)
+        return sum(w.grad is not None and bool(w.grad.any()) for w in weights)
+
+    assert [learning(read) for read in (by_colour, *labels)] == [1, 2, 3, 4]
+
+
+def test_where_the_cube_of_each_colour_is():
+    setup = Setup(task="sort")
+    for seed in range(6):
+        scene = draw(seed, (setup,))
+        there = ~np.isnan(scene.by_colour[:, 0])
+        assert there.sum() == 2
+        named = [colour in scene.instruction for colour in COLOURS].index(True)
+        np.testing.assert_array_equal(scene.by_colour[named], scene.labels[:3])
 
 
 def test_words_that_fill_up_change_nothing(tmp_path):
@@ -82,10 +110,10 @@ def test_words_that_fill_up_change_nothing(tmp_path):
     pictures = torch.rand(1, 2, 3, 96, 96)
     short, long = "Pick up the red cube", "Put the yellow cube into the bin"
     with torch.no_grad():
-        alone = reader(pictures, [short])
-        both = reader(pictures.repeat(2, 1, 1, 1, 1), [short, long])
-    torch.testing.assert_close(both[:1], alone)
-    assert not torch.allclose(both[0], both[1])
+        alone, _ = reader(pictures, [short])
+        both, _ = reader(pictures.repeat(2, 1, 1, 1, 1), [short, long])
+    torch.testing.assert_close(both[:, :1], alone)
+    assert not torch.allclose(both[:, 0], both[:, 1])
 
 
 def test_base_reads_the_prefix_that_smolvla_makes(policy, dataset):

@@ -19,7 +19,7 @@ from zk0_core.data import Progress
 from zk0_core.files import write_bytes, write_text
 from zk0_core.lerobot.tiny_vlm import frozen_tensors, write_vlm_folder
 from zk0_core.sim.base_scenes import LABELS, BaseScenes, rendered
-from zk0_core.sim.setup import LIFT, Setup
+from zk0_core.sim.setup import COLOURS, LIFT, Setup
 from zk0_core.sim.tasks import TASKS
 
 BATCH_SIZE = 32
@@ -45,33 +45,56 @@ class BaseReport:
     grasp_cm: float
     relative_cm: float
     """The cube as seen from the gripper."""
+    cube_cm_in: dict[str, float]
+    """The same as `cube_cm`, by the task that a scene is of."""
     seconds: float
 
 
 class GeometryReader(torch.nn.Module):
     """The vision-language model, and a small head on top that is thrown away afterwards."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make a model with the configuration and tokenizer of `folder`, weights at random."""
+    def __init__(self, folder: Path, *, told: bool = False) -> None:
+        """Make a model with the configuration and tokenizer of `folder`, weights at random.
+
+        Args:
+            folder: As `write_vlm_folder` makes it.
+            told: Only words tell which cube the labels are about. They are then read behind every
+                layer of the text model but the first, since the output of the last is what a
+                policy never sees: its action expert has the keys and values of each layer, which
+                come before it. Behind the first layer it is read where the cube of each colour is,
+                so that words only have to choose among what is known.
+        """
         super().__init__()
         from transformers import AutoConfig, AutoTokenizer, SmolVLMForConditionalGeneration
 
         self.vlm = SmolVLMForConditionalGeneration(AutoConfig.from_pretrained(folder))
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        width = self.vlm.config.text_config.hidden_size
-        self.head = torch.nn.Sequential(
-            torch.nn.Linear(2 * width, 128), torch.nn.GELU(), torch.nn.Linear(128, LABELS)
-        )
+        text = self.vlm.config.text_config
+        seen = 2 * text.hidden_size
+        self.head = _head(seen, LABELS)
+        self.early_heads = torch.nn.ModuleList()
+        if told:
+            # What comes out of a layer is not normalised, unlike what comes out of the last.
+            sizes = [3 * len(COLOURS), *[LABELS] * (text.num_hidden_layers - 2)]
+            self.early_heads.extend(
+                torch.nn.Sequential(torch.nn.LayerNorm(seen), _head(seen, size)) for size in sizes
+            )
         # Words keep the embeddings they were born with: a few sentences teach nothing of the rest.
         self.vlm.model.text_model.get_input_embeddings().weight.requires_grad = False
 
-    def forward(self, pictures: torch.Tensor, instructions: Sequence[str]) -> torch.Tensor:
-        """Return normalised labels, (B, LABELS).
+    def forward(
+        self, pictures: torch.Tensor, instructions: Sequence[str]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return what the heads read, normalised.
 
         Args:
             pictures: (B, 2, 3, 96, 96) in [0, 1].
             instructions: What a policy would be told, B; part of the prefix. Of several cubes they
                 name the one to tell of.
+
+        Returns:
+            The labels by head, (heads, B, LABELS), the last layer's last; and where the cube of
+            each colour is, (B, colours, 3), or None where words do not matter.
         """
         model = self.vlm.model
         batch, cameras = pictures.shape[:2]
@@ -85,10 +108,25 @@ class GeometryReader(torch.nn.Module):
         length = prefix.shape[1]
         there = F.pad(told, (length - told.shape[1], 0), value=True)
         everything = there[:, None, None, :].repeat(1, 1, length, 1)
-        hidden = model.text_model(inputs_embeds=prefix, attention_mask=everything)
-        per_camera = hidden.last_hidden_state[:, : cameras * seen.shape[1]]
-        means = per_camera.unflatten(1, (cameras, -1)).mean(dim=2)
-        return self.head(means.flatten(1))
+        hidden = model.text_model(
+            inputs_embeds=prefix,
+            attention_mask=everything,
+            output_hidden_states=bool(self.early_heads),
+        )
+
+        def means(states: torch.Tensor) -> torch.Tensor:
+            """Return the mean of each camera's tokens, (B, cameras * width)."""
+            per_camera = states[:, : cameras * seen.shape[1]]
+            return per_camera.unflatten(1, (cameras, -1)).mean(dim=2).flatten(1)
+
+        last = self.head(means(hidden.last_hidden_state))
+        if not self.early_heads:
+            return last[None], None
+        by_colour, *labels = (
+            head(means(states))
+            for head, states in zip(self.early_heads, hidden.hidden_states[1:-1], strict=True)
+        )
+        return torch.stack([*labels, last]), by_colour.unflatten(1, (-1, 3))
 
     def _tokens(self, instructions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return tokens (B, L), short instructions filled up, and which are not filling (B, L)."""
@@ -100,6 +138,12 @@ class GeometryReader(torch.nn.Module):
             tokens[number, : len(row)] = torch.tensor(row)
             told[number, : len(row)] = True
         return tokens, told
+
+
+def _head(seen: int, size: int) -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Linear(seen, 128), torch.nn.GELU(), torch.nn.Linear(128, size)
+    )
 
 
 def make_base(
@@ -143,22 +187,24 @@ def make_base(
     write_vlm_folder(output)
     mean, deviation = drawn.labels.mean(axis=0), drawn.labels.std(axis=0)
     normalised = torch.from_numpy((drawn.labels - mean) / deviation)
+    by_colour = torch.from_numpy((drawn.by_colour - mean[:3]) / deviation[:3])
     held_out = scenes // HELD_OUT
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # another number of threads adds in another order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        reader = GeometryReader(output)
-        _train(reader, drawn, normalised, held_out, steps, seed, sentences, progress)
+        reader = GeometryReader(output, told=sentences is None)
+        _train(reader, drawn, normalised, by_colour, held_out, steps, seed, sentences, progress)
     errors = _errors(reader, drawn, held_out, mean, deviation)
     torch.set_num_threads(threads)
     report = BaseReport(
         scenes=scenes,
         steps=steps,
         seed=seed,
-        cube_cm=float(errors[:3].mean() * 100),
-        grasp_cm=float(errors[3:6].mean() * 100),
-        relative_cm=float(errors[6:9].mean() * 100),
+        cube_cm=float(errors[:, :3].mean() * 100),
+        grasp_cm=float(errors[:, 3:6].mean() * 100),
+        relative_cm=float(errors[:, 6:9].mean() * 100),
+        cube_cm_in=_by_task(errors[:, :3] * 100, tasks),
         seconds=time.perf_counter() - started,
     )
     command = f"zk0 sim make-base --scenes {scenes} --steps {steps} --seed {seed}"
@@ -173,6 +219,7 @@ def _train(
     reader: GeometryReader,
     drawn: BaseScenes,
     labels: torch.Tensor,
+    by_colour: torch.Tensor,
     held_out: int,
     steps: int,
     seed: int,
@@ -193,8 +240,12 @@ def _train(
             group["lr"] = learning_rate(step, steps)
         which = np.sort(random.integers(held_out, len(labels), BATCH_SIZE))
         told = [next(sentences)] * BATCH_SIZE if sentences else _told(drawn, which)
-        predicted = reader(_unit(drawn.pictures[which]), told)
-        F.smooth_l1_loss(predicted, labels[which]).backward()
+        read, places = reader(_unit(drawn.pictures[which]), told)
+        loss = F.smooth_l1_loss(read, labels[which].expand_as(read))
+        if places is not None:
+            there = ~by_colour[which].isnan()
+            loss = loss + F.smooth_l1_loss(places[there], by_colour[which][there])
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)
         optimizer.step()
         optimizer.zero_grad()
@@ -230,16 +281,22 @@ def _errors(
     mean: np.ndarray,
     deviation: np.ndarray,
 ) -> np.ndarray:
-    """Return the mean absolute error of each label, in its own unit, on the held-out scenes."""
+    """Return the absolute errors on the held-out scenes, (held_out, LABELS), in labels' units."""
     reader.eval()
     predicted = []
     for start in range(0, held_out, 100):
         which = range(start, min(start + 100, held_out))
         pictures = _unit(drawn.pictures[start : which.stop])
-        predicted.append(reader(pictures, _told(drawn, which)).numpy())
+        predicted.append(reader(pictures, _told(drawn, which))[0][-1].numpy())
     guessed = np.concatenate(predicted) * deviation + mean
-    errors: np.ndarray = np.abs(guessed - drawn.labels[:held_out]).mean(axis=0)
+    errors: np.ndarray = np.abs(guessed - drawn.labels[:held_out])
     return errors
+
+
+def _by_task(errors: np.ndarray, tasks: Sequence[str]) -> dict[str, float]:
+    """Return the mean of `errors`, (scenes, …), by task; scenes are of each task in turn."""
+    of = np.resize(np.array(tasks), len(errors))
+    return {task: float(errors[of == task].mean()) for task in dict.fromkeys(tasks)}
 
 
 def _unit(pictures: np.ndarray) -> torch.Tensor:
@@ -250,6 +307,9 @@ def _write(output: Path, reader: GeometryReader, report: BaseReport, command: st
     from safetensors.torch import save
 
     write_bytes(output / "base.safetensors", save(frozen_tensors(reader.vlm)))
+    by_task = "".join(
+        f"| cube, in scenes of {task} | {cm:.2f} |\n" for task, cm in report.cube_cm_in.items()
+    )
     write_text(
         output / "NOTE.md",
         f"""# The frozen base of `smolvla-tiny`
@@ -270,7 +330,7 @@ Mean absolute error on {report.scenes // HELD_OUT:,} scenes that were kept out o
 | cube | {report.cube_cm:.2f} |
 | grasp point | {report.grasp_cm:.2f} |
 | cube from the gripper | {report.relative_cm:.2f} |
-
+{by_task if len(report.cube_cm_in) > 1 else ""}
 The head that read the geometry is thrown away; `base.safetensors` holds the vision model, the
 connector and the text model, all of which stay frozen in training. Tokenizer and processor are
 made by `zk0_core/lerobot/tiny_vlm.py`.

@@ -19,10 +19,10 @@ from zk0_core.files import build_folder, write_json
 from zk0_core.sim.arm import CAMERAS, PICTURE_SIZE, SimulatedArm, draw_colours
 from zk0_core.sim.kinematics import InverseKinematics
 from zk0_core.sim.scenery import BIN
-from zk0_core.sim.setup import LIFT, Setup
+from zk0_core.sim.setup import COLOURS, LIFT, Setup
 from zk0_core.sim.spec import BASE_SCENES
 
-SCENES_VERSION = 2
+SCENES_VERSION = 3
 """Raise this when scenes change; older ones in caches are then left alone."""
 
 LABELS = 13
@@ -48,6 +48,7 @@ class BaseScene:
 
     pictures: np.ndarray  # (cameras, 3, 96, 96) uint8
     labels: np.ndarray  # (LABELS,) float32, metres, but angles and the axis times 0.1
+    by_colour: np.ndarray  # (colours, 3) float32, metres: the cube of each colour, NaN for none
     instruction: str
     """What a policy would be told: of several cubes it names the one that the labels are about."""
 
@@ -58,6 +59,7 @@ class BaseScenes:
 
     pictures: np.ndarray  # (scenes, cameras, 3, 96, 96) uint8
     labels: np.ndarray  # (scenes, LABELS) float32
+    by_colour: np.ndarray  # (scenes, colours, 3) float32
     instructions: Sequence[str]
 
 
@@ -82,6 +84,7 @@ def rendered(
             folder / "pictures.npy", mode="w+", dtype=np.uint8, shape=shape
         )
         labels = np.empty((scenes, LABELS), np.float32)
+        by_colour = np.empty((scenes, len(COLOURS), 3), np.float32)
         instructions = []
         draw_one = functools.partial(draw, setups=tuple(setups))
         with ExitStack() as stack:
@@ -96,11 +99,13 @@ def rendered(
             for number, scene in enumerate(results):
                 pictures[number] = scene.pictures
                 labels[number] = scene.labels
+                by_colour[number] = scene.by_colour
                 instructions.append(scene.instruction)
                 if progress and (number + 1) % 100 == 0:
                     progress("drawing scenes", number + 1, scenes)
         pictures.flush()
         np.save(folder / "labels.npy", labels)
+        np.save(folder / "by_colour.npy", by_colour)
         write_json(folder / "instructions.json", instructions)
 
     kinds = [f"{setup.task}-{setup.colour}" for setup in setups]
@@ -109,6 +114,7 @@ def rendered(
     return BaseScenes(
         np.load(folder / "pictures.npy", mmap_mode="r"),
         np.load(folder / "labels.npy"),
+        np.load(folder / "by_colour.npy"),
         json.loads((folder / "instructions.json").read_text(encoding="utf-8")),
     )
 
@@ -121,15 +127,22 @@ def _arm(setup: Setup) -> SimulatedArm:
 def draw(seed: int, setups: Sequence[Setup] = (LIFT,)) -> BaseScene:
     """Return one scene; `seed` decides which of `setups` it is of, and all the rest."""
     arm = _arm(setups[seed % len(setups)])
-    _arrange(arm, np.random.default_rng(seed))
+    colours = _arrange(arm, np.random.default_rng(seed))
     views = [arm.picture(camera).transpose(2, 0, 1) for camera in CAMERAS]
-    return BaseScene(np.stack(views), _labels(arm), arm.instruction)
+    by_colour = np.full((len(COLOURS), 3), np.nan, np.float32)
+    by_colour[[list(COLOURS).index(colour) for colour in colours]] = arm.cubes
+    return BaseScene(np.stack(views), _labels(arm), by_colour, arm.instruction)
 
 
-def _arrange(arm: SimulatedArm, random: np.random.Generator) -> None:
-    """Put cubes and gripper somewhere: apart, near each other, or a cube in the gripper."""
+def _arrange(arm: SimulatedArm, random: np.random.Generator) -> list[str]:
+    """Put cubes and gripper somewhere: apart, near each other, or a cube in the gripper.
+
+    Returns:
+        The cubes' colours, the named one's first.
+    """
     places = _places(arm, random)
-    arm.place(places, draw_colours(random, arm.setup.colour, len(places)))
+    colours = draw_colours(random, arm.setup.colour, len(places))
+    arm.place(places, colours)
     data, model = arm.data, arm.model
     # The gripper is as often at a cube that is not named.
     which = int(random.integers(len(places))) if len(places) > 1 else 0
@@ -156,6 +169,7 @@ def _arrange(arm: SimulatedArm, random: np.random.Generator) -> None:
     data.qpos[cube : cube + 3] = place
     data.qpos[cube + 3 : cube + 7] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))
     mujoco.mj_forward(model, data)
+    return colours
 
 
 def _places(arm: SimulatedArm, random: np.random.Generator) -> np.ndarray:
