@@ -32,6 +32,8 @@ TOLERANCE = 1e-5
 once may be taken in another order."""
 ROUGH_TOLERANCE = 2e-3
 """The same where weights are bfloat16: another order may tip a sum to its other neighbour."""
+GROSSLY = 10
+"""Times the tolerance, beyond which a cache is not even begun."""
 SPARE = 2 * 1024**3
 """Bytes of disk that a cache leaves free."""
 
@@ -63,13 +65,13 @@ def prefix_source(
             CacheOf(kind, policy, part, make, frozen)
             for part, make in zip(parts, makers, strict=True)
         ]
-        if (reason := _no_room(wanted)) is not None:
-            reasons.append(reason)
-            continue
         try:
-            return _checked_source(wanted, preprocess, chunks, progress)
+            reason = _no_room(wanted)
+            if reason is None:
+                return _checked_source(wanted, preprocess, chunks, progress)
         except Inexact as problem:
-            reasons.append(str(problem))
+            reason = str(problem)
+        reasons.append(reason)
     if cache_limit() == 0:
         logger.info("{}: no cache, as cache_gb = 0 says", dataset.uri)
     else:
@@ -107,14 +109,13 @@ def _checked_source(
     """
     caches, states, actions = [], [], []
     for each in wanted:
-        cache = each.load(progress)
         state, action = _normalised(each.policy, preprocess, each.dataset)
-        plain, cached = _losses_both_ways(each, cache, state, action)
-        if abs(plain - cached) > _tolerance(each.policy) * abs(plain):
-            raise Inexact(
-                f"{each.dataset.uri}: loss from cached {each.kind.text} is {cached:.6f}, from "
-                f"pictures {plain:.6f}"
-            )
+        tolerance = _tolerance(each.policy)
+        if not each.folder.is_dir():
+            # What is far off shows on few frames, before all videos are decoded for it.
+            _require_exact(each, each.tried, state, action, GROSSLY * tolerance)
+        cache = each.load(progress)
+        _require_exact(each, cache, state, action, tolerance)
         caches.append(cache)
         states.append(state)
         actions.append(action)
@@ -165,6 +166,22 @@ def _normalised(
         }
     )
     return policy.prepare_state(batch).cpu(), policy.prepare_action(batch).cpu()
+
+
+def _require_exact(
+    of: CacheOf,
+    cache: FrameCache,
+    state: torch.Tensor,
+    action: torch.Tensor,
+    tolerance: float,
+) -> None:
+    """Raise Inexact if the loss from `cache` is not that from the pictures beside it."""
+    plain, cached = _losses_both_ways(of, cache, state, action)
+    if abs(plain - cached) > tolerance * abs(plain):
+        raise Inexact(
+            f"{of.dataset.uri}: loss from cached {of.kind.text} is {cached:.6f}, from "
+            f"pictures {plain:.6f}"
+        )
 
 
 @torch.no_grad()
