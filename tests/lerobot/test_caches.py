@@ -355,3 +355,22 @@ def test_pictures_that_were_decoded_before_serve_caches_and_replay(
     (empty / "prefix").rename(empty / "before")
     np.testing.assert_array_equal(cache.load().values, values)
     assert watched.decoded == {camera: 41 for camera in watched.schema.cameras}
+
+
+def test_clients_that_split_a_recording_share_its_cache(policy, folder, empty) -> None:
+    """Episodes 0 and 2 have one instruction, and episode 1 another."""
+    datasets = [open_dataset(f"local:{folder}?episodes={episode}") for episode in ALL]
+    sources = [policy.source(each, [each.episodes[0].index]) for each in datasets]
+    assert len(list((empty / "prefix").glob("[!.]*"))) == 2
+    first, second, third = (source._parts[0] for source in sources)
+    assert first is third
+    assert first is not second
+    for source, each in zip(sources, datasets, strict=True):
+        assert source._action.data_ptr() == source._parts[0].action.data_ptr()
+        pictures = policy.picture_source(each, [each.episodes[0].index])
+        losses = [
+            policy.loss(one.batch([0, 3]), torch.Generator().manual_seed(2)).item()
+            for one in (source, pictures)
+        ]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert len({source._chunks.frames[0] for source in sources}) == 3

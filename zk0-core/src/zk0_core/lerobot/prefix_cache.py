@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MakeBatch = Callable[[dict[str, np.ndarray], np.ndarray], Batch]
 """From pictures by camera, (B, 3, H, W) uint8, and frame numbers to a preprocessed batch."""
 
-LAYOUT = 4
+LAYOUT = 5
 """Raised when what is on disk changes; part of a cache's name."""
 CHECKED = 4
 """How many frames are tried before a cache is computed, and how many frames' pictures are kept
@@ -104,7 +104,6 @@ class CacheOf:
     @property
     def folder(self) -> Path:
         """Where it lies."""
-        tasks = [(episode.start, episode.task) for episode in self.dataset.episodes]
         key = [
             LAYOUT,
             # Another kind of device adds in another order, or rounds more.
@@ -112,7 +111,7 @@ class CacheOf:
             self.dataset.fingerprint,
             self.frozen,
             self.cameras,
-            tasks,
+            _changes(tasks_of(self.dataset)),
             len(self.dataset.state),
         ]
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
@@ -167,6 +166,24 @@ class CacheOf:
         pictures = dict(np.load(folder / "checked.npz"))
         values = np.load(folder / "values.npy", mmap_mode="r")
         return FrameCache(values, small, pictures.pop("frames"), pictures)
+
+
+def tasks_of(dataset: RobotDataset) -> np.ndarray:
+    """Return the instruction that each frame is cached with, (N,) str objects.
+
+    Frames of episodes that were not chosen have that of the first: clients that share one recording
+    of one task share its cache.
+    """
+    tasks = np.full(len(dataset.state), dataset.episodes[0].task, dtype=object)
+    for episode in dataset.episodes:
+        tasks[episode.start : episode.stop] = episode.task
+    return tasks
+
+
+def _changes(tasks: np.ndarray) -> list[tuple[int, str]]:
+    """Return where another instruction begins, and which."""
+    starts = [0, *(np.flatnonzero(tasks[1:] != tasks[:-1]) + 1).tolist()]
+    return [(start, tasks[start]) for start in starts]
 
 
 def kept(computed: torch.Tensor) -> np.ndarray:
