@@ -1,8 +1,9 @@
 """Every strategy on the default task at equal steps: python benchmarks/strategies.py.
 
 Trains the preset four-regions with each strategy and seed by `zk0 run`, as many at once as there
-are cores, and prints a table in Markdown of success over the whole table. Each run is kept below
---output, and one that is finished there is not trained again.
+are cores, and prints a table in Markdown of success over the whole table. With --clients 8 two
+clients share each region's recordings, and those strategies are held to fedavg that need more than
+four. Each run is kept below --output, and one that is finished there is not trained again.
 """
 
 import argparse
@@ -45,7 +46,7 @@ class Row:
         return "-".join([self.strategy, *self.options])
 
 
-ROWS = (
+FOUR = (
     Row("fedavg"),
     Row("fedprox"),
     Row("scaffold"),
@@ -63,24 +64,51 @@ ROWS = (
 """All that four clients are enough for: krum, multi-krum and bulyan need five and seven. Of four,
 trimmed-mean leaves the two in the middle, whose mean is fedmedian's too."""
 
+EIGHT = (
+    Row("fedavg"),
+    Row("trimmed-mean"),
+    Row("krum"),
+    Row("multi-krum"),
+    Row("bulyan"),
+)
+"""What four are too few for."""
+
+REGIONS = ("right", "mid-right", "mid-left", "left")
+
 
 def main() -> None:
     """Train what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="train with seeds 0 to so many less 1")
     parser.add_argument("--only", nargs="*", metavar="STRATEGY", help="beside fedavg")
+    parser.add_argument("--clients", type=int, choices=(4, 8), default=4)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many runs at once")
     parser.add_argument("--output", type=Path, default=Path("outputs/strategies"))
     asked = parser.parse_args()
-    rows = [row for row in ROWS if asked.only is None or row.strategy in ("fedavg", *asked.only)]
+    rows = FOUR if asked.clients == 4 else EIGHT
+    rows = [row for row in rows if asked.only is None or row.strategy in ("fedavg", *asked.only)]
     runs = [(row, seed) for seed in range(asked.seeds) for row in rows]
+    output = asked.output / f"{asked.clients}-clients"
+    common = ["--rounds", str(asked.rounds), "--scheduler.t-0", str(asked.rounds)]
+    if asked.clients == 8:
+        common += two_for_each_region()
 
     with ThreadPoolExecutor(asked.jobs) as pool:
         # The first records the demonstrations for all.
-        train(*runs[0], asked.rounds, asked.output)
-        list(pool.map(lambda run: train(*run, asked.rounds, asked.output), runs[1:]))
-    print("\n".join(table(rows, asked.seeds, asked.output)))
+        train(*runs[0], common, output)
+        list(pool.map(lambda run: train(*run, common, output), runs[1:]))
+    print("\n".join(table(rows, asked.seeds, output)))
+
+
+def two_for_each_region() -> list[str]:
+    """Return the flags for eight clients on what four have, with as many steps in all."""
+    halves = [
+        f"sim:lift?region={region}&episodes=50&partition={half}/2"
+        for region in REGIONS
+        for half in range(2)
+    ]
+    return [*(word for uri in halves for word in ("--client", uri)), "--local-steps", "5"]
 
 
 def run_of(row: Row, seed: int, output: Path) -> Path:
@@ -88,15 +116,14 @@ def run_of(row: Row, seed: int, output: Path) -> Path:
     return output / row.folder / f"seed_{seed}"
 
 
-def train(row: Row, seed: int, rounds: int, output: Path) -> None:
-    """Train with `row` from `seed`, unless that was done."""
+def train(row: Row, seed: int, common: Sequence[str], output: Path) -> None:
+    """Train with `row` from `seed` and the flags `common`, unless that was done."""
     folder = run_of(row, seed, output)
     if folder.is_dir():
         return
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    command = [sys.executable, "-m", "zk0_cli", "run", *row.flags]
-    command += ["--rounds", str(rounds), "--scheduler.t-0", str(rounds), "--seed", str(seed)]
+    command = [sys.executable, "-m", "zk0_cli", "run", *row.flags, *common, "--seed", str(seed)]
     command += ["--eval-every", "0", "--checkpoint-every", "0", "--workers", "1"]
     command += ["--reporter", "jsonl", "--output", str(part)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -11,12 +11,14 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "strategies.py"
 
 
 @pytest.mark.long
-def test_a_table_of_one_round(tmp_path: Path) -> None:
-    short = ("--only", "norm-clip", "--rounds", "1", "--seeds", "1", "--output", tmp_path / "runs")
-    command = [sys.executable, str(BENCHMARK), *map(str, short)]
+@pytest.mark.parametrize(("clients", "strategy"), [(4, "norm-clip"), (8, "bulyan")])
+def test_a_table_of_one_round(tmp_path: Path, clients: int, strategy: str) -> None:
+    short = ("--rounds", "1", "--seeds", "1", "--output", tmp_path / "runs")
+    chosen = ("--clients", clients, "--only", strategy)
+    command = [sys.executable, str(BENCHMARK), *map(str, (*chosen, *short))]
     first = subprocess.run(command, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
-    assert sorted(first.stderr.splitlines()) == ["fedavg, seed 0", "norm-clip, seed 0"]
+    assert sorted(first.stderr.splitlines()) == ["fedavg, seed 0", f"{strategy}, seed 0"]
     head, _, *rows = first.stdout.splitlines()
     assert head == (
         "| strategy | success | by seed | minus `fedavg` "
