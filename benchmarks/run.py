@@ -31,17 +31,21 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="take those that need a GPU")
     parser.add_argument("--short", action="store_true", help="see that they run; says nothing else")
     parser.add_argument("--one", choices=by_name, help="take one in this process, print JSON")
+    parser.add_argument("--markdown", action="store_true", help="print what was taken as a table")
     arguments = parser.parse_args()
     if arguments.one:
         warnings.simplefilter("ignore")
         print(json.dumps(attrs.asdict(by_name[arguments.one](arguments.short))))
+        return
+    results = HERE / ("latest-gpu.json" if arguments.gpu else "latest.json")
+    if arguments.markdown:
+        print("\n".join(table(json.loads(results.read_text()))))
         return
     facts = {"commit": commit(), "processor": processor()}
     if arguments.gpu:
         facts["gpu"] = gpu()
     print(", ".join([*facts.values(), f"{os.cpu_count()} cores", f"load {os.getloadavg()[0]:.1f}"]))
     wanted = measures.GPU if arguments.gpu else measures.PROCESSOR
-    results = HERE / ("latest-gpu.json" if arguments.gpu else "latest.json")
     names = [measure.__name__ for measure in wanted]
     if others := sorted(set(arguments.only or ()) - set(names)):
         parser.error(f"{', '.join(others)}: taken {'without' if arguments.gpu else 'with'} --gpu")
@@ -73,6 +77,24 @@ def line(name: str, measure: dict[str, Any], meaning: str) -> str:
     facts = "".join(f"\n    {fact} {value:.4g}" for fact, value in measure["facts"].items())
     theirs = "" if measure["theirs"] is None else f" against {measure['theirs']:.4g}"
     return f"{name} {measure['value']:.4g}  ({measure['ours']:.4g}{theirs})  {meaning}{facts}"
+
+
+def table(results: dict[str, Any]) -> list[str]:
+    """Return the measures in `results` as a table in Markdown."""
+    lines = [
+        "| measure | what it is | figure | ours | theirs | samples | besides |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for measure in (*measures.PROCESSOR, *measures.GPU):
+        if (taken := results.get(measure.__name__)) is None:
+            continue
+        theirs = "" if taken["theirs"] is None else f"{taken['theirs']:.4g}"
+        besides = "; ".join(f"{fact} {value:.4g}" for fact, value in taken["facts"].items())
+        lines.append(
+            f"| `{measure.__name__}` | {measure.__doc__} | {taken['value']:.4g} "
+            f"| {taken['ours']:.4g} | {theirs} | {taken['samples']} | {besides} |"
+        )
+    return lines
 
 
 def add(results: Path, facts: dict[str, str], name: str, taken: dict[str, Any]) -> None:

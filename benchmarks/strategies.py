@@ -66,13 +66,12 @@ trimmed-mean leaves the two in the middle, whose mean is fedmedian's too."""
 
 EIGHT = (
     Row("fedavg"),
-    Row("fedmedian"),
     Row("trimmed-mean"),
     Row("krum"),
     Row("multi-krum"),
     Row("bulyan"),
 )
-"""What looks at all updates of a round."""
+"""What four are too few for."""
 
 REGIONS = ("right", "mid-right", "mid-left", "left")
 

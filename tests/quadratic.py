@@ -70,7 +70,7 @@ class QuadraticPolicy:
     def check(self, schema: object, who: str) -> None:
         pass
 
-    def source(self, dataset: Any, episodes: object) -> "QuadraticSource":
+    def source(self, dataset: Any, episodes: object, progress: object = None) -> "QuadraticSource":
         return QuadraticSource(dataset.problem)
 
     def loss(self, batch: Quadratic, generator: torch.Generator) -> torch.Tensor:

@@ -31,6 +31,18 @@ def test_measures_of_one_commit_are_kept_together(bench: Any, tmp_path: Path) ->
     assert json.loads(results.read_text()).keys() == {"commit", "processor", "date", "second"}
 
 
+def test_results_as_a_table(bench: Any) -> None:
+    taken = {"value": 5.25, "ours": 1.0, "theirs": 5.25, "samples": 3, "facts": {"wall": 20.123456}}
+    alone = {**taken, "theirs": None, "facts": {}}
+    rows = bench.table({"commit": "a", "round_over_training": taken, "help_seconds": alone})
+    assert rows[2:] == [
+        "| `round_over_training` "
+        "| A round's wall time over the busiest worker's training, 4 clients. "
+        "| 5.25 | 1 | 5.25 | 3 | wall 20.12 |",
+        "| `help_seconds` | Seconds until `zk0 --help` has answered. | 5.25 | 1 |  | 3 |  |",
+    ]
+
+
 def test_a_missing_gpu_is_said() -> None:
     command = [sys.executable, str(BENCHMARKS / "run.py"), "--gpu"]
     without = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}

@@ -55,6 +55,47 @@ def served_once(home: Path) -> None:
             "'nonsense…' is no invitation; copy the whole string that zk0 server invite printed",
         ),
         (
+            "client start sim:lift --insecure",
+            "--insecure goes with --join; zk0 client enroll takes it otherwise",
+        ),
+        (
+            "client enroll --server arms:9443",
+            "either --authority, the fingerprint that zk0 server status shows, or --insecure for a "
+            "server without TLS on this machine; give one of them",
+        ),
+        (
+            "client enroll --server arms:9443 --authority system --insecure",
+            "either --authority, the fingerprint that zk0 server status shows, or --insecure for a "
+            "server without TLS on this machine; give one of them",
+        ),
+        (
+            "client enroll --server arms.example.org:9443 --insecure",
+            "host 'arms.example.org' (--server) cannot do without TLS: everybody on the way could "
+            "read and change what is sent. --insecure goes with 127.0.0.1, ::1, localhost; choose "
+            "one of them, or leave --insecure out and name the server's authority",
+        ),
+        (
+            "client enroll --server http://localhost:9443 --authority system",
+            "server http://localhost:9443 (--server) has no TLS; agree to that with --insecure, or "
+            "ask its admin to start it with --tls",
+        ),
+        (
+            "server start --insecure --host 0.0.0.0",
+            "host '0.0.0.0' (--host) cannot do without TLS: everybody on the way could read and "
+            "change what is sent. --insecure goes with 127.0.0.1, ::1, localhost; choose one of "
+            "them, or start with --tls",
+        ),
+        (
+            "server start --insecure --front nginx",
+            "--front nginx is for a server that others reach, and --insecure for this machine "
+            "alone; leave --front nginx out, or start with --tls",
+        ),
+        (
+            "server start --insecure --address arms.example.org",
+            "--address is for a server that others reach, and --insecure for this machine alone; "
+            "leave --address out, or start with --tls",
+        ),
+        (
             "client enroll --server arms --authority system",
             "server address 'arms' is not HOST:PORT; write it as zk0 server start shows it, such "
             "as arms.example.org:9443",
@@ -122,9 +163,15 @@ def test_what_is_refused(zk0, line: str, error: str) -> None:
     [
         ("logs", "there is no run yet; zk0 run --federation NAME submits one"),
         ("stop one", "there is no run 'one'; the last ones are: none"),
+        (
+            "server start --insecure",
+            "host '0.0.0.0' (--host of an earlier start, which is kept) cannot do without TLS: "
+            "everybody on the way could read and change what is sent. --insecure goes with "
+            "127.0.0.1, ::1, localhost; choose one of them, or start with --tls",
+        ),
     ],
 )
-def test_what_is_refused_while_there_is_no_run(zk0, line: str, error: str) -> None:
+def test_what_is_refused_of_a_server_that_was_started_once(zk0, line: str, error: str) -> None:
     shown = zk0(*line.split())
     assert (shown.status, shown.error) == (2, f"Error: {error}\n")
 

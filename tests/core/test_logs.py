@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from loguru import logger
 
-from zk0_core.logs import log_clients, log_server
+from zk0_core import logs
+from zk0_core.logs import ShownProgress, log_clients, log_server
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +44,38 @@ def test_clients_log_to_a_file_each(tmp_path: Path) -> None:
     assert "ann: push failed" in (tmp_path / "ann.log").read_text()
     assert "k3y" not in (tmp_path / "ann.log").read_text()
     assert "bob: trained" in (tmp_path / "bob.log").read_text()
+
+
+def test_what_is_shown_goes_to_stderr_too(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for log in (log_server, log_clients):
+        log(tmp_path)
+        logger.info("not this")
+        logger.bind(shown=True).warning("this")
+        assert capsys.readouterr() == ("", "warning: this\n")
+
+
+def test_long_work_is_told_of_now_and_then(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing for 5 seconds, then a line every 10 and one at the end; each work by itself."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    progress = ShownProgress()
+
+    def tell(at: float, what: str, done: int) -> None:
+        clock.now = 100.0 + at
+        progress(what, done, 90)
+
+    tell(4.9, "decoding", 10)
+    assert said == []
+    tell(5.0, "decoding", 11)
+    tell(14.9, "decoding", 30)
+    assert said == ["decoding: 11/90"]
+    tell(15.0, "decoding", 31)
+    tell(16.0, "decoding", 90)
+    assert said[1:] == ["decoding: 31/90", "decoding: 90/90"]
+    # Short work after it, and then some whose first step took long.
+    tell(18.0, "embedding", 45)
+    tell(20.9, "embedding", 90)
+    tell(25.9, "checking", 1)
+    assert said[3:] == ["checking: 1/90"]

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-REVISIONS = ("main", "v3.0", COMMIT)
+MAIN = "main"
 
 
 class Hub(ThreadingHTTPServer):
@@ -34,6 +34,10 @@ class Hub(ThreadingHTTPServer):
         """Files that are not given."""
         self.sent: list[tuple[str, str]] = []
         """What was downloaded: file, and the range that was asked for."""
+        self.tags = ["v3.0"]
+        """Revisions besides the branch main; all are the same commit."""
+        self.resolved: list[str] = []
+        """The revisions that were asked for by name."""
 
     @property
     def endpoint(self) -> str:
@@ -75,6 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
+        refs = re.fullmatch(r"/api/datasets/(\w+/\w+)/refs", path)
+        if refs:
+            if self._is_known(refs[1], COMMIT):
+                self._json(self._refs())
+            return
         api = re.fullmatch(r"/api/datasets/(\w+/\w+)/(revision|tree)/([\w.]+)", path)
         if api and self._is_known(api[1], api[3]):
             self._json(self._info() if api[2] == "revision" else self._tree())
@@ -91,11 +100,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(403, "GatedRepo")
         elif name != "owner/desk":
             self._refuse(404, "RepoNotFound")
-        elif revision not in REVISIONS:
+        elif revision not in (MAIN, COMMIT, *self.server.tags):
             self._refuse(404, "RevisionNotFound")
         else:
+            if revision != COMMIT:
+                self.server.resolved.append(revision)
             return True
         return False
+
+    def _refs(self) -> object:
+        def ref(kind: str, name: str) -> dict[str, str]:
+            return {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": COMMIT}
+
+        return {
+            "branches": [ref("heads", MAIN)],
+            "converts": [],
+            "tags": [ref("tags", tag) for tag in self.server.tags],
+        }
 
     def _info(self) -> object:
         siblings = [{"rfilename": name} for name in self.server.files]

@@ -12,6 +12,9 @@ from conftest import Zk0
 from hub_server import COMMIT, Hub, go_online, hub
 from recordings import TOP, WRIST, Recording, write_v3
 
+from zk0_core.addresses import Address
+from zk0_core.lerobot.hub import downloaded
+
 TOP_VIDEO, WRIST_VIDEO = (f"videos/{camera}/chunk-000/file-000.mp4" for camera in (TOP, WRIST))
 
 
@@ -77,6 +80,7 @@ def test_it_is_downloaded_once_and_opened_offline(
     (dataset,) = outcome.json["datasets"]
     assert (dataset["episodes"], dataset["held_out"], dataset["frames"]) == (3, 1, 18)
     assert sorted(name for name, _ in server.sent) == sorted(server.files)
+    assert set(server.resolved) == {"v3.0"}
 
     server.sent.clear()
     assert zk0("data", "check", "hf:owner/desk", "--quick").status == 0
@@ -138,3 +142,66 @@ def test_what_the_hub_does_not_give(zk0: Zk0, home: Path) -> None:
         "https://huggingface.co/datasets/owner/gated and set HF_TOKEN",
         "'a/b/c' is no Hub name; write hf:owner/name",
     ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "taken"),
+    [
+        (["v2.1", "v3.0"], "v3.0"),
+        (["v2.0", "v2.1"], "v2.1"),
+        (["v3.0", "v3.1", "v4.0", "latest", "v1.0rc1"], "v3.0"),
+        (["v2.9", "2.10"], "2.10"),
+    ],
+)
+def test_without_a_revision_it_is_that_of_the_format(
+    server: Hub, home: Path, tags: list[str], taken: str
+) -> None:
+    server.tags = tags
+    downloaded(Address.parse("hf:owner/desk"))
+    assert set(server.resolved) == {taken}
+    server.resolved.clear()
+    downloaded(Address.parse("hf:owner/desk@main"))
+    assert set(server.resolved) == {"main"}
+
+
+def test_it_is_the_revision_that_lerobot_takes(server: Hub, home: Path) -> None:
+    from lerobot.datasets.dataset_metadata import CODEBASE_VERSION
+    from lerobot.datasets.utils import get_safe_version
+
+    for tags in (["v2.1", "v3.0"], ["v3.0", "v3.1", "v4.0"]):
+        server.tags = tags
+        server.resolved.clear()
+        downloaded(Address.parse("hf:owner/desk"))
+        assert set(server.resolved) == {get_safe_version("owner/desk", CODEBASE_VERSION)}
+
+
+def test_the_revision_is_found_again_offline(
+    server: Hub, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an older one, or main, is here too; and what older versions of zk0 took."""
+    for revision in ("main", "v2.1"):
+        server.tags = ["v2.1"]
+        downloaded(Address.parse(f"hf:owner/desk@{revision}"))
+        with monkeypatch.context() as patch:
+            go_offline(patch)
+            assert downloaded(Address.parse("hf:owner/desk")) == snapshot(home)
+    server.tags = ["v2.1", "v3.0"]
+    downloaded(Address.parse("hf:owner/desk"))
+    # Each of its files would be missed, were it another revision's.
+    (home / "datasets--owner--desk" / "refs" / "v2.1").write_text("0" * 40)
+    (home / "datasets--owner--desk" / "refs" / "main").write_text("0" * 40)
+    go_offline(monkeypatch)
+    assert downloaded(Address.parse("hf:owner/desk")) == snapshot(home)
+
+
+def test_what_has_no_readable_version(zk0: Zk0, server: Hub, home: Path) -> None:
+    server.tags = ["stable"]
+    assert problems(zk0, "hf:owner/desk") == [
+        "owner/desk has no tag with a version of LeRobot's format; write which revision to take, "
+        "such as hf:owner/desk@main"
+    ]
+    server.tags = ["v4.1", "v4.0"]
+    assert problems(zk0, "hf:owner/desk") == [
+        "owner/desk is in LeRobot's format v4.0 or newer only, and zk0 reads v3.0; use a newer zk0"
+    ]
+    assert server.sent == []

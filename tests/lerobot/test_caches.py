@@ -1,6 +1,8 @@
 """Caches of SmolVLA's frozen part: exact, chosen by the disk given, and refused with a reason."""
 
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -14,10 +16,20 @@ from zk0_core.lerobot import prefix_cache, prefix_source
 from zk0_core.lerobot.cached_source import CachedSource
 from zk0_core.lerobot.examples import PictureSource
 from zk0_core.lerobot.families import TinySmolVLAFamily
-from zk0_core.lerobot.prefix_cache import PREFIX, VISION, CacheOf, Kind, as_computed, kept
+from zk0_core.lerobot.frames import frame_memmap
+from zk0_core.lerobot.prefix_cache import (
+    CHECKED,
+    PREFIX,
+    VISION,
+    CacheOf,
+    Kind,
+    as_computed,
+    kept,
+)
 from zk0_core.lerobot.prefix_model import prefix_from_vision, prefix_of, vision_of
 from zk0_core.parts import open_dataset
 from zk0_core.plan import EvaluationPlan, PluginChoice
+from zk0_core.replay import held_out_pictures
 from zk0_core.server import model as server_model
 from zk0_core.server.model import ModelRef, load_model
 from zk0_core.testing import examples
@@ -260,3 +272,105 @@ def test_who_loads_the_model_keeps_to_the_recipe(policy, monkeypatch) -> None:
     monkeypatch.setitem(server_model._loaded, "policy", (key, policy))
     load_model(key)
     assert cache_limit() == 500_000_000
+
+
+class Watched:
+    """A dataset that counts which pictures are decoded."""
+
+    def __init__(self, dataset) -> None:
+        self._dataset = dataset
+        self.decoded: Counter[str] = Counter()
+
+    def __getattr__(self, name: str):
+        return getattr(self._dataset, name)
+
+    def frames(self, camera: str) -> Iterator[np.ndarray]:
+        for picture in self._dataset.frames(camera):
+            self.decoded[camera] += 1
+            yield picture
+
+
+@pytest.fixture
+def watched(dataset) -> Watched:
+    return Watched(dataset)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder."""
+    monkeypatch.setenv("ZK0_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_cold_start_decodes_each_video_once(policy, watched, empty) -> None:
+    """And the first frames, to see what a cache would take; decoded pictures are not kept."""
+    cameras = watched.schema.cameras
+    assert isinstance(policy.source(watched, ALL), CachedSource)
+    assert watched.decoded == {camera: CHECKED + 41 for camera in cameras}
+    assert [path.name for path in empty.iterdir()] == ["prefix"]
+    policy.source(watched, ALL)
+    assert watched.decoded == {camera: CHECKED + 41 for camera in cameras}
+
+
+def test_a_kind_that_is_far_off_costs_its_first_frames(
+    policy, watched, empty, warnings, monkeypatch
+) -> None:
+    """Then pictures are decoded, once, for training from them."""
+
+    def wrong(kind: Kind) -> Kind:
+        def compute(module, batch):
+            values, small = kind.compute(module, batch)
+            return values * 1.5, small
+
+        return attrs.evolve(kind, compute=compute)
+
+    monkeypatch.setattr(prefix_source, "KINDS", [wrong(PREFIX), wrong(VISION)])
+    assert isinstance(policy.source(watched, ALL), PictureSource)
+    assert watched.decoded == {camera: 2 * CHECKED + 41 for camera in watched.schema.cameras}
+    assert [path.name for path in empty.iterdir()] == ["frames"]
+    assert "loss from cached keys and values of prefixes is" in warnings[0]
+    assert "loss from cached embeddings of pictures is" in warnings[0]
+
+
+def test_pictures_that_were_decoded_before_serve_caches_and_replay(
+    policy, watched, limits, empty
+) -> None:
+    """Those of another policy's run, which takes them as they are: to the bit the same."""
+    expected = np.stack(list(watched.frames(camera := next(iter(watched.schema.cameras)))))
+    for each in watched.schema.cameras:
+        frame_memmap(watched, each, (96, 96))
+    watched.decoded.clear()
+    cache = cache_of(PREFIX, policy, watched)
+    values = np.array(cache.load().values)
+    held_out = watched.episodes[-1]
+    watched.held_out = 1
+    replayed = held_out_pictures(watched, camera)
+    assert not watched.decoded
+    np.testing.assert_array_equal(
+        replayed[held_out.index], expected[held_out.start : held_out.stop]
+    )
+    for folder in (empty / "frames").glob("[!.]*"):
+        (folder / "frames.npy").unlink()
+        folder.rmdir()
+    (empty / "prefix").rename(empty / "before")
+    np.testing.assert_array_equal(cache.load().values, values)
+    assert watched.decoded == {camera: 41 for camera in watched.schema.cameras}
+
+
+def test_clients_that_split_a_recording_share_its_cache(policy, folder, empty) -> None:
+    """Episodes 0 and 2 have one instruction, and episode 1 another."""
+    datasets = [open_dataset(f"local:{folder}?episodes={episode}") for episode in ALL]
+    sources = [policy.source(each, [each.episodes[0].index]) for each in datasets]
+    assert len(list((empty / "prefix").glob("[!.]*"))) == 2
+    first, second, third = (source._parts[0] for source in sources)
+    assert first is third
+    assert first is not second
+    for source, each in zip(sources, datasets, strict=True):
+        assert source._action.data_ptr() == source._parts[0].action.data_ptr()
+        pictures = policy.picture_source(each, [each.episodes[0].index])
+        losses = [
+            policy.loss(one.batch([0, 3]), torch.Generator().manual_seed(2)).item()
+            for one in (source, pictures)
+        ]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert len({source._chunks.frames[0] for source in sources}) == 3

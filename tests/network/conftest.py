@@ -85,6 +85,10 @@ class World:
 
     def start_server(self, **settings: Any) -> None:
         write(self.server.settings, ServerSettings(host="127.0.0.1", port=self.port, **settings))
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start the server as it was asked for before."""
         self.server_process = self.start(
             "-m",
             "zk0_core.federation.server",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.quadratic import PARTS, Federate, Quadratic, QuadraticPolicy
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.server.budget import RoundBudget, round_budget
 from zk0_core.testing import examples
@@ -59,3 +60,21 @@ def test_the_line_and_its_seconds() -> None:
         "1000 MB down in all; an update takes 6.0 s at 2 Mbit/s"
     )
     assert "takes" not in str(RoundBudget(up=1, down=1, clients=1))
+
+
+def test_it_is_what_a_round_really_takes(federate: Federate) -> None:
+    """Two tensors of 50 values; int8 up, bfloat16 down: at 0.001 Mbit/s, 1,000 bits a second.
+
+    Up: 50 bytes and a scale of 4 bytes for each tensor, four arrays: 2 × 54 + 4 × 128 = 620 bytes,
+    4,960 bits. Down: 2 × (50 × 2 + 128) = 456 bytes.
+    """
+    problems = {name: Quadratic([1.0] * 50, [0.5] * 50) for name in ("ann", "bob", "eve")}
+    clients = federate(problems, "fedprox", codec=PluginChoice("codec", "int8"), uplink_mbps=0.001)
+    budget = round_budget(QuadraticPolicy(50), clients.plan, 3)
+    assert len(PARTS) == 2
+    assert (budget.up, budget.down, budget.upload_seconds) == (620, 456, pytest.approx(4.96))
+    assert str(budget).endswith("an update takes 5.0 s at 0.001 Mbit/s")
+    assert budget.figures()["up"] == 3 * 620
+    record = clients.round()
+    assert [(c.bytes_up, c.bytes_down) for c in record.clients] == [(620, 456)] * 3
+    assert (record.bytes_up, record.bytes_down) == (3 * 620, 3 * 456)

@@ -31,7 +31,9 @@ class ExchangePolicy:
     def check(self, schema: Any, who: str) -> None:
         """Take any dataset."""
 
-    def source(self, dataset: Any, episodes: Sequence[int]) -> "ExchangeSource":
+    def source(
+        self, dataset: Any, episodes: Sequence[int], progress: Any = None
+    ) -> "ExchangeSource":
         """Return the first number of each action."""
         return ExchangeSource(torch.from_numpy(dataset.action[:, 0].copy()))
 

@@ -41,7 +41,9 @@ def _check_server(federation: str) -> CheckResult:
     name = f"server, {federation}"
     try:
         settings = settings_of(folder)
-        check_server(ServerAddress.parse(settings.server), folder, settings.name)
+        check_server(
+            ServerAddress.parse(settings.server, str(folder.settings)), folder, settings.name
+        )
     except Connected as problem:
         if status_of(folder) is not None:
             return CheckResult(name, True, f"{settings.server}, connected as {settings.name}")

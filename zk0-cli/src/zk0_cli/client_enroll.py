@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 @click.option("--server", required=True, metavar="HOST:PORT", help="Where the server is reached.")
 @click.option(
     "--authority",
-    required=True,
     metavar="FINGERPRINT|FILE|system",
     help="Of the server's certificate: the fingerprint that zk0 server status shows, a file with "
     "the authority's certificate, or system for what this machine trusts anyway.",
 )
+@click.option(
+    "--insecure", is_flag=True, help="The server has no TLS, and is on this machine or in a tunnel."
+)
 @click.option("--node", metavar="NAME", help="What this node is called.  [default: host name]")
-def enroll(federation: str, server: str, authority: str, node: str | None) -> None:
+def enroll(
+    federation: str, server: str, authority: str | None, insecure: bool, node: str | None
+) -> None:
     """Make this node's key, and print the command with which the server's admin lets it in.
 
     The key's private half never leaves this machine.
@@ -38,13 +42,21 @@ def enroll(federation: str, server: str, authority: str, node: str | None) -> No
     from zk0_core.federation.certificates import ensure_node_key
     from zk0_core.federation.enrolment import check_node_name
     from zk0_core.federation.handshake import ServerAddress
+    from zk0_core.federation.insecure import PLAIN
     from zk0_core.federation.records import NodeSettings, write
 
     folder = NodeFolder.of(federation)
     name = node or socket.gethostname()
     check_node_name(name)
-    address = ServerAddress.parse(server)
-    _trust(folder, address, authority)
+    if (authority is None) != insecure:
+        raise UsageError(
+            "either --authority, the fingerprint that zk0 server status shows, or --insecure for a "
+            "server without TLS on this machine; give one of them"
+        )
+    address = ServerAddress.parse(PLAIN + server.removeprefix(PLAIN) if insecure else server)
+    check_agreed(address, insecure, "--server")
+    if authority is not None:
+        _trust(folder, address, authority)
     key = ensure_node_key(folder.key)
     write(folder.settings, NodeSettings(server=str(address), name=name))
     click.echo(f"zk0 server nodes approve {name} '{key}'")
@@ -77,7 +89,18 @@ def _trust(folder: NodeFolder, address: "ServerAddress", authority: str) -> None
     write_bytes(folder.ca, fetch_authority(address, digits))
 
 
-def join_by(invitation: str, folder: NodeFolder, name: str) -> None:
+def check_agreed(address: "ServerAddress", insecure: bool, source: str) -> None:
+    """Raise UsageError unless the operator asked for no TLS just where there is none."""
+    if address.insecure and not insecure:
+        raise UsageError(
+            f"server {address} ({source}) has no TLS; agree to that with --insecure, or ask its "
+            "admin to start it with --tls"
+        )
+    if insecure and not address.insecure:
+        raise UsageError(f"server {address} ({source}) has TLS; leave --insecure out")
+
+
+def join_by(invitation: str, folder: NodeFolder, name: str, insecure: bool) -> None:
     """Enroll as `name` with an invitation, which is used up by it."""
     from zk0_core.federation.enrolment import check_node_name, read_invitation
     from zk0_core.federation.handshake import ServerAddress, fetch_authority, join
@@ -86,7 +109,9 @@ def join_by(invitation: str, folder: NodeFolder, name: str) -> None:
 
     check_node_name(name)
     where, authority, token = read_invitation(invitation)
-    address = ServerAddress.parse(where)
-    write_bytes(folder.ca, fetch_authority(address, authority))
+    address = ServerAddress.parse(where, "the invitation's")
+    check_agreed(address, insecure, "the invitation's")
+    if not insecure:
+        write_bytes(folder.ca, fetch_authority(address, authority))
     join(address, folder, name, token)
     write(folder.settings, NodeSettings(server=str(address), name=name))

@@ -20,9 +20,6 @@ def run_here(folder: NodeFolder, options: "NodeOptions") -> None:
     """Be the node, until it leaves."""
     from loguru import logger
 
-    from zk0_core.engines.quiet import quiet_flower
-
-    quiet_flower()
     from zk0_core.federation.node import run_node
     from zk0_core.federation.signals import LOG_FORMAT
     from zk0_core.logs import add_log
@@ -73,13 +70,13 @@ def run_in_background(folder: NodeFolder, arguments: list[str]) -> None:
 
 
 def _without_join(arguments: list[str]) -> list[str]:
-    """Return `arguments` without the invitation, which is used up, and the name with it."""
+    """Return `arguments` without the invitation, which is used up, and what goes with it."""
     kept, skip = [], False
     for argument in arguments:
         if skip:
             skip = False
         elif argument in ("--join", "--node"):
             skip = True
-        elif not argument.startswith(("--join=", "--node=")):
+        elif argument != "--insecure" and not argument.startswith(("--join=", "--node=")):
             kept.append(argument)
     return kept

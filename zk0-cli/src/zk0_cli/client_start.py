@@ -21,6 +21,11 @@ from zk0_core.federation.folder import NodeFolder
 @federation_option
 @click.option("--join", "invitation", metavar="STRING", help="An invitation: enrolls as well.")
 @click.option(
+    "--insecure",
+    is_flag=True,
+    help="With --join: the server has no TLS, and is on this machine or in a tunnel.",
+)
+@click.option(
     "--node",
     metavar="NAME",
     help="With --join: what this node is called.  [default: host name]",
@@ -68,6 +73,7 @@ def start(
     dataset: str,
     federation: str,
     invitation: str | None,
+    insecure: bool,
     node: str | None,
     rename: tuple[str, ...],
     device: str | None,
@@ -84,6 +90,9 @@ def start(
 
     Dataset, device and code are this node's own choice: the server names none of them.
     """
+    from zk0_core.engines.quiet import quiet_flower
+
+    quiet_flower()
     from zk0_cli.client_process import run_here, run_in_background
     from zk0_core.addresses import Address, split_joined
     from zk0_core.federation.node import NodeOptions
@@ -93,6 +102,8 @@ def start(
         raise UsageError(f"--cpu and --device {device} exclude each other; keep one")
     if node is not None and invitation is None:
         raise UsageError("--node goes with --join; zk0 client enroll names a node otherwise")
+    if insecure and invitation is None:
+        raise UsageError("--insecure goes with --join; zk0 client enroll takes it otherwise")
     for part in [] if retry else split_joined(dataset):
         address = Address.parse(part)
         if address.scheme == "local" and not Path(address.place).expanduser().is_dir():
@@ -103,7 +114,7 @@ def start(
     if (now := status_of(folder)) is not None:
         raise UsageError(f"the node runs already, as process {now.pid}; zk0 client stop ends it")
     if invitation is not None:
-        join_by(invitation, folder, node or socket.gethostname())
+        join_by(invitation, folder, node or socket.gethostname(), insecure)
     settings_of(folder)
     options = NodeOptions(
         dataset=dataset,

@@ -3,8 +3,9 @@
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
@@ -13,6 +14,9 @@ from zk0_cli.lazy import LazyGroup
 from zk0_cli.table import echo_json
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.folder import DEFAULT_NAME, ServerFolder
+
+if TYPE_CHECKING:
+    from zk0_core.federation.records import ServerSettings
 
 COMMANDS = {
     "start": ("zk0_cli.server:start", "Start the server, in the background."),
@@ -82,6 +86,11 @@ def server() -> None:
     help="What listens outside; auto: nginx where it is installed.  [default: auto]",
 )
 @click.option(
+    "--insecure/--tls",
+    default=None,
+    help="Without TLS, for nodes of this machine and tunnels to it alone.  [default: tls]",
+)
+@click.option(
     "--min-clients", type=click.IntRange(1), metavar="N", help="Nodes that an --auto session needs."
 )
 @click.option(
@@ -99,6 +108,7 @@ def start(
     cert: Path | None,
     key: Path | None,
     front: str | None,
+    insecure: bool | None,
     min_clients: int | None,
     auto: Path | None,
     foreground: bool,
@@ -110,7 +120,7 @@ def start(
     """
     from zk0_core.federation import nginx
     from zk0_core.federation.records import ServerSettings, read, write
-    from zk0_core.federation.server import check_port, process_of, serve
+    from zk0_core.federation.server import LOOPBACK, check_port, process_of, serve
 
     folder = ServerFolder.of(name)
     if process_of(folder) is not None:
@@ -124,15 +134,20 @@ def start(
         "port": port,
         "names": names or None,
         "front": front,
+        "insecure": insecure,
         "min_clients": min_clients,
     }
     if cert is not None and key is not None:
         given |= {"certificate": _file(cert, "--cert"), "key": _file(key, "--key")}
     if auto is not None:
         given |= {"auto": _plan(auto)}
-    before = read(folder.settings, ServerSettings) or ServerSettings()
+    before = read(folder.settings, ServerSettings)
+    if before is None:
+        before = ServerSettings(host=LOOPBACK) if insecure else ServerSettings()
     changes = {field: value for field, value in given.items() if value is not None}
     settings = attrs.evolve(before, **changes)
+    if settings.insecure:
+        _check_insecure(settings, changes)
     check_port(settings)
     if settings.front == "nginx":
         nginx.program()
@@ -143,6 +158,25 @@ def start(
         return
     _start_in_background(folder)
     _echo_address(folder)
+
+
+def _check_insecure(settings: "ServerSettings", given: Mapping[str, Any]) -> None:
+    """Raise UsageError if something else that holds, or is `given` now, does not go without TLS."""
+    from zk0_core.federation.insecure import check_loopback
+    from zk0_core.federation.server import WITH_TLS
+
+    source = "--host" if "host" in given else "--host of an earlier start, which is kept"
+    check_loopback(settings.host, source, WITH_TLS)
+    outside = {
+        "--cert": "certificate" in given,
+        "--address": "names" in given,
+        "--front nginx": given.get("front") == "nginx",
+    }
+    for flag in [flag for flag, is_given in outside.items() if is_given]:
+        raise UsageError(
+            f"{flag} is for a server that others reach, and --insecure for this machine alone; "
+            f"leave {flag} out, or {WITH_TLS}"
+        )
 
 
 def _file(path: Path, flag: str) -> str:
@@ -196,15 +230,22 @@ def _start_in_background(folder: ServerFolder) -> None:
 
 
 def _echo_address(folder: ServerFolder) -> None:
-    from zk0_core.federation.certificates import fingerprint
     from zk0_core.federation.server import running
 
     process = running(folder)
     click.echo(f"federation  {folder.name}")
     click.echo(f"address     {process.address}")
-    click.echo(f"authority   {fingerprint(folder.ca)}")
+    click.echo(f"authority   {_authority(folder) or 'none: without TLS, for this machine alone'}")
     click.echo(f"process     {process.pid}, since {process.started}")
     click.echo(f"folder      {folder.path}")
+
+
+def _authority(folder: ServerFolder) -> str | None:
+    """Return the fingerprint that a node needs; None where there is no TLS."""
+    from zk0_core.federation.certificates import fingerprint
+    from zk0_core.federation.server import settings_of
+
+    return None if settings_of(folder).insecure else fingerprint(folder.ca)
 
 
 @click.command(
@@ -234,7 +275,6 @@ def status(name: str, as_json: bool) -> None:
     """Where the federation is served, which nodes are there, and which runs there are."""
     from zk0_cli.federations import echo_runs, run_rows
     from zk0_cli.server_nodes import echo_nodes, node_rows
-    from zk0_core.federation.certificates import fingerprint
     from zk0_core.federation.runs import Runs
     from zk0_core.federation.server import known_nodes, running
 
@@ -242,7 +282,7 @@ def status(name: str, as_json: bool) -> None:
     process = running(folder)
     nodes, runs = known_nodes(folder), list(Runs(folder).all())
     if as_json:
-        facts = {**attrs.asdict(process), "authority": fingerprint(folder.ca)}
+        facts = {**attrs.asdict(process), "authority": _authority(folder)}
         echo_json({**facts, "nodes": node_rows(folder, nodes), "runs": run_rows(runs)})
         return
     _echo_address(folder)

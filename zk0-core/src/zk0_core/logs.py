@@ -1,12 +1,17 @@
-"""Log files: one for the server and one per client."""
+"""Log files, one for the server and one per client, and what of them is shown on stderr too."""
 
 import functools
 import sys
+import time
 from pathlib import Path
 
 from loguru import logger
 
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {extra[client]}: {message}"
+QUIET_S = 5.0
+"""Seconds that work may take before anything is said of it."""
+EVERY_S = 10.0
+"""Seconds between two lines about the same work."""
 
 # loguru writes the values of variables into a traceback unless told not to: keys among them.
 add_log = functools.partial(logger.add, diagnose=False)
@@ -18,20 +23,14 @@ def log_server(folder: Path) -> None:
     logger.remove()
     logger.configure(extra={"client": "server"})
     add_log(folder / "server.log", format=FORMAT, level="INFO")
-    add_log(
-        lambda line: print(line, end="", file=sys.stderr, flush=True),
-        format=lambda record: (
-            ("warning: " if record["level"].name == "WARNING" else "") + "{message}\n"
-        ),
-        filter=lambda record: bool(record["extra"].get("shown")),
-    )
+    _show()
 
 
 @functools.cache
 def log_clients(folder: Path) -> None:
     """Send what this process logs to one file per client, by the name in the log's context.
 
-    Called again with the same folder, it does nothing.
+    What is bound `shown` goes to stderr too. Called again with the same folder, it does nothing.
     Several processes may append to one file: each line is written with one call.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,3 +43,41 @@ def log_clients(folder: Path) -> None:
     logger.remove()
     logger.configure(extra={"client": "worker"})
     add_log(write, format="{extra[client]}\x1f" + FORMAT, level="INFO")
+    _show()
+
+
+def _show() -> None:
+    """Send what is bound `shown` to stderr."""
+    add_log(
+        lambda line: print(line, end="", file=sys.stderr, flush=True),
+        format=lambda record: (
+            ("warning: " if record["level"].name == "WARNING" else "") + "{message}\n"
+        ),
+        filter=lambda record: bool(record["extra"].get("shown")),
+    )
+
+
+class ShownProgress:
+    """Tells how far long work is, a line now and then on stderr and in the log.
+
+    For processes beside the one that the user started, where it is about one piece of work at a
+    time; called as `zk0_core.data.Progress` says. Of what takes less than QUIET_S, nothing is said.
+    """
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._told = False
+        self._called = time.monotonic()
+        """When it was called last, or work began."""
+        self._next = 0.0
+        """When there is something to say again."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Tell that `done` of `total` steps of `what` are done."""
+        if what != self._what:
+            self._what, self._told = what, False
+            self._next = self._called + QUIET_S
+        self._called = time.monotonic()
+        if self._called >= self._next or (self._told and done >= total):
+            logger.bind(shown=True).info("{}: {}/{}", what, done, total)
+            self._told, self._next = True, self._called + EVERY_S

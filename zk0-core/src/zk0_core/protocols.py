@@ -176,7 +176,10 @@ class Policy(Protocol):
     def source(
         self, dataset: RobotDataset, episodes: Sequence[int], progress: Progress | None = None
     ) -> BatchSource:
-        """Return the frames of `episodes` of `dataset`, by index, as training examples."""
+        """Return the frames of `episodes` of `dataset`, by index, as training examples.
+
+        A run passes `progress`, to be told of what takes long.
+        """
         ...
 
     def loss(self, batch: dict[str, Any], generator: torch.Generator) -> torch.Tensor:

@@ -15,6 +15,8 @@ from zk0_core.datacheck.ranges import FULL_TURN_RAD, arm_joints, arm_reach
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder, write_json
 from zk0_core.fixed_loss import fixed_loss
+from zk0_core.lerobot.frames import every_picture
+from zk0_core.logs import ShownProgress
 from zk0_core.parts import open_dataset
 from zk0_core.protocols import Policy
 from zk0_core.seeds import derive_seed
@@ -164,8 +166,9 @@ def _decode(folder: Path, dataset: RobotDataset, camera: str) -> None:
         )
         for frame in range(episode.start, episode.stop):
             places[frame] = array, frame - episode.start
-    missing = len(places)
-    for frame, picture in enumerate(dataset.frames(camera)):
+    missing, needed, progress = len(places), max(places) + 1, ShownProgress()
+    for frame, picture in enumerate(every_picture(dataset, camera)):
+        progress(f"decoding {camera} of {dataset.uri}", frame + 1, needed)
         if frame in places:
             array, place = places[frame]
             array[place] = picture

@@ -27,7 +27,7 @@ class ToyPolicy:
     def check(self, schema: Any, who: str) -> None:
         pass
 
-    def source(self, dataset: Any, episodes: Sequence[int]) -> "ToySource":
+    def source(self, dataset: Any, episodes: Sequence[int], progress: Any = None) -> "ToySource":
         return ToySource(torch.from_numpy(dataset.action[:, 0].copy()))
 
     def loss(self, batch: Any, generator: torch.Generator) -> Any:

@@ -50,12 +50,14 @@ def _loss_on(item: "tuple[ModelRef, str, Mapping[str, str]]") -> dict[str, Any]:
 def _held_out(policy: "Policy", uri: str, rename: "Mapping[str, str]") -> "tuple[BatchSource, int]":
     """Return the frames of the held-out episodes of `uri`, and how many episodes they are."""
     from zk0_core.data import evaluation_episodes
+    from zk0_core.logs import ShownProgress
     from zk0_core.parts import open_dataset
 
     dataset = open_dataset(uri, rename)
     episodes = evaluation_episodes(dataset)
     policy.check(dataset.schema, f"evaluation dataset {uri}")
-    return policy.source(dataset, [episode.index for episode in episodes]), len(episodes)
+    indices = [episode.index for episode in episodes]
+    return policy.source(dataset, indices, ShownProgress()), len(episodes)
 
 
 def build(options: NoOptions) -> PolicyLoss:

@@ -20,6 +20,7 @@ from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError, WireError, Zk0Error
 from zk0_core.lerobot.stats import episode_sums
+from zk0_core.logs import ShownProgress
 from zk0_core.parameters import set_params, to_numpy
 from zk0_core.parts import (
     build_broadcast_codec,
@@ -171,7 +172,7 @@ class ClientSession:
                 )
             limit_caches(order.recipe.cache_bytes)
             episodes = [episode.index for episode in self._episodes]
-            self._source = policy.source(self._dataset, episodes)
+            self._source = policy.source(self._dataset, episodes, ShownProgress())
         return self._source
 
     def _statistics(self, order: RoundOrder) -> Statistics:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zk0_core.engines._flower_http import serve_well
 from zk0_core.errors import Zk0Error
 
 if TYPE_CHECKING:
@@ -50,14 +51,15 @@ COMPLETED = "completed"
 class Fleet:
     """What a node's own runner asks the server itself, in its node's name."""
 
-    def __init__(self, address: str, ca: Path, key: "EllipticCurvePrivateKey") -> None:
+    def __init__(self, address: str, ca: Path | None, key: "EllipticCurvePrivateKey") -> None:
+        """Ask the server at `address`; `ca` is None where it has no TLS."""
         from flwr.supernode.fleet_http_client import FleetHttpClient
         from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
         self._client = FleetHttpClient.from_server_address(
             address,
-            insecure=False,
-            root_certificates=str(ca),
+            insecure=ca is None,
+            root_certificates=None if ca is None else str(ca),
             interceptors=[NodeAuthHttpInterceptor(key, key.public_key())],
         )
 
@@ -80,12 +82,13 @@ class Fleet:
         self._client.close()
 
 
-def run_supernode(heartbeat: int) -> None:
+def run_supernode(heartbeat: int, insecure: bool) -> None:
     """Be Flower's SuperNode, with the flags in `sys.argv`.
 
     Args:
         heartbeat: A SuperLink misses this node when it has not heard of it for twice so many
             seconds; Flower has a constant for that.
+        insecure: Whether the server has no TLS. Flower's flag for that refuses a node's key.
     """
     import types
 
@@ -102,7 +105,22 @@ def run_supernode(heartbeat: int) -> None:
     assert vars(start_client_internal)["time"] is time
     vars(start_client_internal)["time"] = quicker
     look_for_pieces_every(*PIECE_SECONDS)
+    serve_well()
+    if insecure:
+        _connect_without_tls()
     flower_supernode()
+
+
+def _connect_without_tls() -> None:
+    """Have this process's SuperNode connect without TLS, and sign with its key all the same."""
+    from flwr.supernode import start_client_internal
+    from flwr.supernode.fleet_http_connection import http_request_response
+
+    def plain(address: str, insecure: bool, certificates: object, *rest: Any) -> Any:
+        return http_request_response(address, True, None, *rest)
+
+    assert vars(start_client_internal)["http_request_response"] is http_request_response
+    vars(start_client_internal)["http_request_response"] = plain
 
 
 def look_for_pieces_every(first: float, most: float) -> None:

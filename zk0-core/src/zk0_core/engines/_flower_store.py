@@ -1,6 +1,6 @@
 """Flower's SuperLink, with the pieces of messages in files beside its database.
 
-Tensors travel in pieces of 5 MB. Flower's own store puts each into a row of the database, which
+Tensors travel in pieces of 20 MB. Flower's own store puts each into a row of the database, which
 writes it twice and takes as much time as all else that the SuperLink does. Here a row holds the
 name of a file instead. What a row says and when it goes stays Flower's.
 """
@@ -16,6 +16,8 @@ from flwr.supercore.object_store import object_store_factory
 from flwr.supercore.object_store.sql_object_store import SqlObjectStore
 from flwr.supercore.state.schema.objectstore_models import StoredObject
 from sqlalchemy import event, select, update
+
+from zk0_core.engines._flower_http import serve_well
 
 FOLDER = "pieces"
 """Beside the database."""
@@ -122,4 +124,5 @@ def run_superlink() -> None:
 
     assert vars(object_store_factory)["SqlObjectStore"] is SqlObjectStore
     vars(object_store_factory)["SqlObjectStore"] = FileObjectStore
+    serve_well()
     flower_superlink()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from zk0_core.server.output import RunFolder
     from zk0_core.tensors import Tensors
 
-POLL_SECONDS = 0.25
-"""Between two looks for replies: each look is a request to the SuperLink."""
+POLL_SECONDS, SLOWEST_SECONDS = 0.25, 2.0
+"""Between two looks for replies, at first and at most: each look is a request to the SuperLink."""
 EMPTY_SECONDS = 600.0
 """How long a run waits for a node when all have left."""
 LOCK_SECONDS = 60.0
@@ -67,6 +67,7 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
         logger.info("goes on after round {}", checkpoint.round)
     patience = Patience(
         poll=POLL_SECONDS,
+        slowest=SLOWEST_SECONDS,
         connect=EMPTY_SECONDS,
         round=entry.round_seconds or None,
         without=True,

@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HELLO, JOIN, AUTHORITY = "/zk0/hello", "/zk0/join", "/zk0/authority"
 MAX_BODY = 64 * 2**20
-"""Bytes of a node's request; tensors travel in pieces of 5 MB."""
+"""Bytes of a node's request; tensors travel in pieces of 20 MB."""
 MAX_OWN_BODY = 16 * 2**10
 """Bytes of a request that is answered here."""
 UPSTREAM_SECONDS = 60.0
@@ -230,7 +230,7 @@ def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value).encode()
 
 
-def serve(folder: ServerFolder, control: str, host: str, port: int, pair: tuple[str, str]) -> None:
+def serve(folder: ServerFolder, control: str, host: str, port: int, pair: Sequence[str]) -> None:
     """Listen on `host` and `port` until told to end.
 
     Args:
@@ -238,16 +238,18 @@ def serve(folder: ServerFolder, control: str, host: str, port: int, pair: tuple[
         control: Where the SuperLink listens.
         host: Address to listen on.
         port: Port to listen on.
-        pair: Files of the certificate and of its key.
+        pair: Files of the certificate and of its key; neither for no TLS.
     """
     import uvicorn
+
+    certificate, key = pair or (None, None)
 
     uvicorn.run(
         Front(folder, control),
         host=host,
         port=port,
-        ssl_certfile=pair[0],
-        ssl_keyfile=pair[1],
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         log_level="warning",
         server_header=False,
         date_header=False,
@@ -260,8 +262,8 @@ def serve(folder: ServerFolder, control: str, host: str, port: int, pair: tuple[
 
 def main(arguments: list[str]) -> None:
     """Serve; the arguments are those of `serve`, as texts."""
-    folder, control, host, port, certificate, key = arguments
-    serve(ServerFolder(Path(folder)), control, host, int(port), (certificate, key))
+    folder, control, host, port, *pair = arguments
+    serve(ServerFolder(Path(folder)), control, host, int(port), pair)
 
 
 if __name__ == "__main__":

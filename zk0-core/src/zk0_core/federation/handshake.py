@@ -6,7 +6,6 @@ import socket
 import ssl
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -21,6 +20,7 @@ from zk0_core.federation.certificates import (
 )
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.front import AUTHORITY, HELLO, JOIN
+from zk0_core.federation.insecure import PLAIN, check_loopback
 from zk0_core.federation.records import DatasetSummary
 from zk0_core.wire.orders import WIRE_VERSION
 
@@ -45,25 +45,38 @@ class ServerAddress:
 
     host: str
     port: int
+    insecure: bool = False
+    """Whether it has no TLS; it is on this machine then."""
 
     @classmethod
-    def parse(cls, text: str) -> "ServerAddress":
+    def parse(cls, text: str, source: str = "--server") -> "ServerAddress":
         """Take HOST:PORT apart; an IPv6 address is written in brackets.
 
+        Args:
+            text: With http:// before it, for a server without TLS.
+            source: Who gave it.
+
         Raises:
-            UsageError: if it is none.
+            UsageError: if it is none, or has no TLS and is not on this machine.
         """
-        host, colon, port = text.rpartition(":")
+        host, colon, port = text.removeprefix(PLAIN).rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if not colon or not host or not port.isdecimal() or "/" in host or int(port) > 65535:
             raise UsageError(
                 f"server address '{text}' is not HOST:PORT; write it as zk0 server start shows it, "
                 "such as arms.example.org:9443"
             )
-        return cls(host, int(port))
+        if insecure := text.startswith(PLAIN):
+            check_loopback(host, source, "leave --insecure out and name the server's authority")
+        return cls(host, int(port), insecure)
+
+    @property
+    def place(self) -> str:
+        """HOST:PORT."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return PLAIN + self.place if self.insecure else self.place
 
 
 def fetch_authority(address: ServerAddress, wanted: str) -> bytes:
@@ -93,7 +106,9 @@ def join(address: ServerAddress, folder: NodeFolder, name: str, token: str) -> N
         UsageError: if the server refuses; the text is its own.
     """
     key = ensure_node_key(folder.key)
-    _ask(address, _trusting(folder.ca), JOIN, {"token": token, "name": name, "public_key": key})
+    _ask(
+        address, _trusting(folder, address), JOIN, {"token": token, "name": name, "public_key": key}
+    )
 
 
 def check_server(
@@ -116,7 +131,7 @@ def check_server(
     if about is not None:
         asked |= signed(about, load_node_key(folder.key))
     before = time.time()
-    answer = _ask(address, _trusting(folder.ca), HELLO, asked)
+    answer = _ask(address, _trusting(folder, address), HELLO, asked)
     # The answer was written at some time between the two: a slow one says nothing of clocks.
     theirs = float(answer["time"])
     off = max(before - theirs, 0.0) + min(time.time() - theirs, 0.0)
@@ -150,23 +165,28 @@ def check_server(
         )
 
 
-def _trusting(authority: Path) -> ssl.SSLContext:
+def _trusting(folder: NodeFolder, address: ServerAddress) -> ssl.SSLContext | None:
+    """Return what the server's certificate is checked with; None where it has none."""
+    if address.insecure:
+        return None
     try:
-        return ssl.create_default_context(cafile=str(authority))
+        return ssl.create_default_context(cafile=str(folder.ca))
     except FileNotFoundError:
         raise UsageError(
-            f"{authority} is not there; enroll first: zk0 client enroll --server HOST:PORT "
+            f"{folder.ca} is not there; enroll first: zk0 client enroll --server HOST:PORT "
             "--authority FINGERPRINT --node NAME"
         ) from None
 
 
 def _ask(
-    address: ServerAddress, context: ssl.SSLContext, path: str, asked: dict[str, Any]
+    address: ServerAddress, context: ssl.SSLContext | None, path: str, asked: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what the server answers to `asked`."""
-    connection = http.client.HTTPSConnection(
-        address.host, address.port, timeout=CONNECT_SECONDS, context=context
-    )
+    """Return what the server answers to `asked`; `context` is None where it has no TLS."""
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=CONNECT_SECONDS)
+    if context is not None:
+        connection = http.client.HTTPSConnection(
+            address.host, address.port, timeout=CONNECT_SECONDS, context=context
+        )
     try:
         connection.request("POST", path, json.dumps(asked), {"content-type": "application/json"})
         response = connection.getresponse()
@@ -186,7 +206,7 @@ def _ask(
             "that firewalls let it through"
         ) from None
     except (ssl.SSLError, http.client.HTTPException):
-        raise Zk0Error(f"what listens at {address} is no zk0 server; check the port") from None
+        raise _no_server(address) from None
     except OSError as problem:
         raise NotYet(f"cannot reach {address}: {problem.strerror or problem}") from None
     finally:
@@ -200,12 +220,17 @@ def _answer(address: ServerAddress, status: int, content: bytes) -> dict[str, An
         if not isinstance(answer, dict):
             raise ValueError("no table")
     except ValueError:
-        raise Zk0Error(f"what listens at {address} is no zk0 server; check the port") from None
+        raise _no_server(address) from None
     if status == 503:
         raise NotYet(f"{address}: {answer.get('error', 'the server is not ready')}")
     if status != 200:
         raise UsageError(f"{address} refuses: {answer.get('error', status)}")
     return answer
+
+
+def _no_server(address: ServerAddress) -> Zk0Error:
+    without = ", and that the server was started with --insecure" if address.insecure else ""
+    return Zk0Error(f"what listens at {address} is no zk0 server; check the port{without}")
 
 
 def _certificate_problem(address: ServerAddress, problem: ssl.SSLCertVerificationError) -> Zk0Error:

@@ -16,7 +16,8 @@ from types import FrameType
 from zk0_core.engines._flower_network import TaskSource, run_server_app
 from zk0_core.federation.folder import ServerFolder
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, BUSY_SECONDS = 0.5, 2.0
+"""Between two looks for a run: where none goes on, and beside one, since runs come one by one."""
 PARENT_SECONDS = 0.2
 
 
@@ -33,8 +34,7 @@ def launch(folder: ServerFolder, control: str) -> None:
     while True:
         source = TaskSource(control, folder.secret.read_bytes(), folder.ca)
         while not (token := source.take_run()):
-            _reap()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(BUSY_SECONDS if _reap() else LOOK_SECONDS)
         # A fork would share the connection.
         source.close()
         if os.fork() == 0:
@@ -66,11 +66,13 @@ def _end_with(launcher: int) -> None:
     os._exit(1)
 
 
-def _reap() -> None:
-    """Let the system forget the ServerApps that have ended."""
+def _reap() -> bool:
+    """Let the system forget the ServerApps that have ended; return whether one goes on."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+        return True
+    return False
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -72,7 +72,7 @@ class Node:
         self._ended = ended
         self._tell = tell
         settings = settings_of(folder)
-        self._address = ServerAddress.parse(settings.server)
+        self._address = ServerAddress.parse(settings.server, str(folder.settings))
         self._name = settings.name
         status = NodeStatus(
             pid=os.getpid(),
@@ -109,7 +109,11 @@ class Node:
         port = free_port()
         supernode = self._supernode(port)
         source = TaskSource(f"{LOOPBACK}:{port}", folder.secret.read_bytes())
-        fleet = Fleet(str(self._address), folder.ca, load_node_key(folder.key))
+        fleet = Fleet(
+            self._address.place,
+            None if self._address.insecure else folder.ca,
+            load_node_key(folder.key),
+        )
         messages = Messages(trainer, supernode, fleet, self._status, self._check_ended)
         try:
             self._until_it_works(lambda: self._open_dataset(trainer))
@@ -161,10 +165,11 @@ class Node:
         )
 
     def _supernode(self, port: int) -> Child:
+        trusted = ("--root-certificates", str(self._folder.ca))
         command = (
             *(sys.executable, "-m", "zk0_core.federation.supernode"),
-            *(str(self._options.heartbeat), "--superlink", str(self._address)),
-            *("--root-certificates", str(self._folder.ca)),
+            *(str(self._options.heartbeat), "--superlink", self._address.place),
+            *(("--insecure",) if self._address.insecure else trusted),
             *("--auth-supernode-private-key", str(self._folder.key)),
             *("--isolation", "process", "--superexec-auth-secret-file", str(self._folder.secret)),
             *("--host", LOOPBACK, "--port", str(port)),

@@ -12,8 +12,10 @@ from pathlib import Path
 import attrs
 from loguru import logger
 
-END_SECONDS = 4.0
-"""What a child gets to end by itself before it is killed."""
+from zk0_core.engines.quiet import ENVIRONMENT
+
+END_SECONDS = 8.0
+"""What a child gets to end by itself before it is killed; most need one or two."""
 STEADY_SECONDS = 60.0
 """A child that ran so long starts again at once, and its next wait is short again."""
 LONGEST_WAIT = 30.0
@@ -98,13 +100,13 @@ class Child:
         if self.process is not None and self.alive:
             self.process.terminate()
 
-    def await_end(self) -> None:
-        """Return once it has ended, as it was asked to; it is killed where that takes long."""
+    def await_end(self, seconds: float = END_SECONDS) -> None:
+        """Return once it has ended, as it was asked to; it is killed if it has not in `seconds`."""
         process, self.process = self.process, None
         if process is None:
             return
         try:
-            process.wait(END_SECONDS)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             logger.warning("{} did not end in {} s and is killed", self.name, END_SECONDS)
             process.kill()
@@ -121,8 +123,9 @@ def stop_all(children: Sequence[Child]) -> None:
     """End all `children`, at the same time."""
     for child in children:
         child.ask_to_end()
+    deadline = time.monotonic() + END_SECONDS
     for child in children:
-        child.await_end()
+        child.await_end(max(deadline - time.monotonic(), 0.0))
 
 
 def ending(status: int) -> str:
@@ -133,8 +136,7 @@ def ending(status: int) -> str:
 def quiet_environment() -> dict[str, str]:
     """Return the environment that keeps Flower from phoning home and from installing anything."""
     return {
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        **ENVIRONMENT,
         "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
         "PYTHONUNBUFFERED": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),

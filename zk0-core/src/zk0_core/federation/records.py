@@ -28,6 +28,8 @@ class ServerSettings:
     """The key of `certificate`."""
     front: str = "auto"
     """What listens outside: built-in or nginx; auto is nginx where it is installed."""
+    insecure: bool = False
+    """Whether nodes are served without TLS, on the loopback address."""
     min_clients: int = 1
     """Nodes that an automatic session needs."""
     auto: str = ""
@@ -52,7 +54,7 @@ class NodeSettings:
     """Where a node belongs."""
 
     server: str
-    """HOST:PORT."""
+    """HOST:PORT; http://HOST:PORT where it has no TLS."""
     name: str
 
 

@@ -21,6 +21,7 @@ from zk0_core.federation.certificates import (
 )
 from zk0_core.federation.conductor import Conductor
 from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.insecure import PLAIN, check_loopback
 from zk0_core.federation.processes import Child, free_port, stop_all
 from zk0_core.federation.records import ServerProcess, ServerSettings, read, write
 from zk0_core.federation.runs import now
@@ -31,6 +32,8 @@ LOOK_SECONDS = 0.3
 START_SECONDS = 90.0
 """What the SuperLink gets to come up the first time."""
 LOOPBACK = "127.0.0.1"
+WITH_TLS = "start with --tls"
+"""What to do rather than to serve others without."""
 
 
 def settings_of(folder: ServerFolder) -> ServerSettings:
@@ -89,11 +92,12 @@ def known_nodes(folder: ServerFolder) -> list[KnownNode]:
 
 
 def public_address(settings: ServerSettings) -> str:
-    """Return HOST:PORT as nodes are told it."""
+    """Return HOST:PORT as nodes are told it, with http:// before it where it has no TLS."""
     host = settings.host
     if host in ("0.0.0.0", "::"):
         host = settings.names[0] if settings.names else socket.gethostname()
-    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+    place = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+    return PLAIN + place if settings.insecure else place
 
 
 def check_port(settings: ServerSettings) -> None:
@@ -115,10 +119,12 @@ def serve(folder: ServerFolder) -> None:
     """Run the server of `folder` until it is told to end.
 
     Raises:
-        UsageError: if it runs already, or its port is taken.
+        UsageError: if it runs already, its port is taken, or it would have no TLS outside.
         Zk0Error: if the SuperLink does not come up.
     """
     settings = settings_of(folder)
+    if settings.insecure:
+        check_loopback(settings.host, str(folder.settings), WITH_TLS)
     busy = f"the server of '{folder.name}' runs already; zk0 server status --name {folder.name}"
     with only_one(folder.lock, busy), ended_by_signal() as ended:
         check_port(settings)
@@ -137,13 +143,15 @@ def serve(folder: ServerFolder) -> None:
                 ServerProcess(pid=os.getpid(), started=now(), address=address, control=control),
             )
             logger.info("federation '{}' is served at {}", folder.name, address)
-            conductor = Conductor(folder, Control(control, folder.ca), settings)
-            while not ended:
-                for child in children:
-                    if child.revive() and child is launcher:
-                        conductor.launcher_died()
-                conductor.look()
-                time.sleep(LOOK_SECONDS)
+            # Closed before the SuperLink is asked to end: it waits for who is connected.
+            with closing(Control(control, folder.ca)) as ours:
+                conductor = Conductor(folder, ours, settings)
+                while not ended:
+                    for child in children:
+                        if child.revive() and child is launcher:
+                            conductor.launcher_died()
+                    conductor.look()
+                    time.sleep(LOOK_SECONDS)
         finally:
             folder.process.unlink(missing_ok=True)
             stop_all(children)
@@ -178,7 +186,7 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
     launcher = (sys.executable, "-m", "zk0_core.federation.launcher", str(folder.path), control)
     front = (sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control)
     commands: dict[str, Sequence[str]] = {"superlink": superlink, "launcher": launcher}
-    chosen = nginx.is_chosen(settings.front, folder.path, *pair)
+    chosen = not settings.insecure and nginx.is_chosen(settings.front, folder.path, *pair)
     logger.info("{} listens outside", "nginx" if chosen else "the built-in front")
     if chosen:
         inside = LOOPBACK, str(free_port())
@@ -189,7 +197,7 @@ def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> l
         commands |= {"front": (*front, *inside, certificate, key)}
         commands |= {"nginx": (nginx.program(), "-c", str(configuration), "-e", "stderr")}
     else:
-        commands |= {"front": (*front, *outside, *pair)}
+        commands |= {"front": (*front, *outside, *(() if settings.insecure else pair))}
     return [
         Child(name, command, folder.logs / f"{name}.log", environment)
         for name, command in commands.items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import attrs
 import numpy as np
 import torch
 
@@ -11,31 +12,33 @@ from zk0_core.lerobot.prefix_model import Batch
 from zk0_core.lerobot.rows import Rows
 
 
+@attrs.frozen(eq=False)
+class Part:
+    """One recording's N frames for one policy; clients of a process that have both share it."""
+
+    cache: FrameCache
+    state: torch.Tensor
+    """(N, max_state_dim), normalised and padded."""
+    action: torch.Tensor
+    """(N, max_action_dim), normalised and padded."""
+
+
 class CachedSource:
     """Examples from the caches of a dataset's parts."""
 
-    def __init__(
-        self,
-        kind: Kind,
-        chunks: Chunks,
-        caches: Sequence[FrameCache],
-        state: torch.Tensor,
-        action: torch.Tensor,
-        device: str,
-    ) -> None:
-        """Serve `chunks` from normalised state (N, max_state_dim), action (N, max_action_dim).
+    def __init__(self, kind: Kind, chunks: Chunks, parts: Sequence[Part], device: str) -> None:
+        """Serve `chunks` of the dataset that `parts` make up.
 
-        The `caches`, one a part of the dataset, have N frames together. Prefixes of fewer tokens
-        than the longest are padded at their end.
+        Prefixes of fewer tokens than the longest are padded at their end.
         """
         self.kind = kind
         self._chunks = chunks
-        self._values = Rows([cache.values for cache in caches])
-        self._small = {"state": state}
-        for name in caches[0].small:
-            rows = Rows([cache.small[name] for cache in caches])
-            self._small[name] = torch.from_numpy(rows[np.arange(len(rows))])
-        self._action = action
+        self._parts = parts
+        self._values = Rows([part.cache.values for part in parts])
+        self._small = {"state": _joined([part.state.numpy() for part in parts])}
+        for name in parts[0].cache.small:
+            self._small[name] = _joined([part.cache.small[name] for part in parts])
+        self._action = _joined([part.action.numpy() for part in parts])
         self._device = device
         # Attention is faster without a mask.
         mask = self._small.get("mask")
@@ -63,3 +66,9 @@ class CachedSource:
         if self._unpadded:
             batch["mask"] = None
         return batch
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+    """Return the rows of `arrays`; those of a single one are not copied."""
+    rows = Rows(arrays)
+    return torch.from_numpy(arrays[0] if len(arrays) == 1 else rows[np.arange(len(rows))])

@@ -1,6 +1,7 @@
 """Every picture of a camera as one array on disk: each video is decoded once, in order."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from zk0_core.cache import cache_folder
 from zk0_core.data import Progress, RobotDataset
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder
+from zk0_core.joined import parts_of
 from zk0_core.lerobot.frame_room import make_room, mark_used
 
 _PICTURES = 64
@@ -37,8 +39,9 @@ def frame_memmap(
         DataError: if the video has fewer or more pictures than the dataset has frames, or there
             is no room for them, or what was decoded has been removed by hand.
     """
-    name = f"{dataset.fingerprint}\x1f{camera}\x1f{size}"
-    folder = cache_folder("frames", hashlib.sha256(name.encode()).hexdigest()[:24])
+    if size == tuple(dataset.schema.cameras[camera][:2]):
+        size = None
+    folder = _folder(dataset, camera, size)
     while True:
         build_folder(folder, lambda part: _decode(part, dataset, camera, size, progress))
         try:
@@ -54,6 +57,29 @@ def frame_memmap(
             continue
         assert isinstance(array, np.memmap)
         return array
+
+
+def every_picture(dataset: RobotDataset, camera: str) -> Iterator[np.ndarray]:
+    """Yield every picture of `camera` in frame order, as (height, width, 3) uint8.
+
+    They are read from disk where they were decoded before and kept as they are, and else decoded
+    here; none is kept.
+    """
+    for part in parts_of(dataset):
+        folder = _folder(part, camera, None)
+        try:
+            mark_used(folder)
+            kept = np.load(folder / "frames.npy", mmap_mode="r")
+        except FileNotFoundError:
+            yield from part.frames(camera)
+            continue
+        for picture in kept:
+            yield picture.transpose(1, 2, 0)
+
+
+def _folder(dataset: RobotDataset, camera: str, size: tuple[int, int] | None) -> Path:
+    name = f"{dataset.fingerprint}\x1f{camera}\x1f{size}"
+    return cache_folder("frames", hashlib.sha256(name.encode()).hexdigest()[:24])
 
 
 def _decode(
@@ -81,7 +107,7 @@ def _decode(
         done += len(pending)
         pending = []
         if progress:
-            progress(f"decoding {camera}", done, total)
+            progress(f"decoding {camera} of {dataset.uri}", done, total)
     if done < total or pending:
         raise DataError(
             f"{dataset.uri}: {camera} has {'more' if pending else done} pictures "

@@ -1,16 +1,22 @@
 """Datasets of the Hugging Face Hub, downloaded whole into the Hub's own cache."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from zk0_core.addresses import Address
 from zk0_core.disk import is_full
 from zk0_core.errors import DataError, Zk0Error
 
+FORMAT = (3, 0)
+"""The newest LeRobot format that is read; recordings on the Hub are tagged with theirs."""
+
 
 def downloaded(address: Address) -> Path:
     """Return the folder of the dataset that `address` names, `owner/name@revision`.
 
-    Files that are there already are not asked for again.
+    Without a revision it is that of the format, as with LeRobot. Files that are there already are
+    not asked for again.
 
     Raises:
         DataError: if it is not there, may not be read, or cannot be reached.
@@ -29,9 +35,12 @@ def downloaded(address: Address) -> Path:
     )
 
     uri = address.text
-    name, _, revision = address.place.partition("@")
+    name, _, written = address.place.partition("@")
+    revision: str | None = written or None
     try:
-        return Path(snapshot_download(name, repo_type="dataset", revision=revision or None))
+        if revision is None:
+            revision = _of_the_format(uri, name)
+        return Path(snapshot_download(name, repo_type="dataset", revision=revision))
     except GatedRepoError as error:
         raise DataError(
             f"{uri}: {name} asks for consent first; give it on "
@@ -50,7 +59,7 @@ def downloaded(address: Address) -> Path:
         if isinstance(error.__cause__, HfHubHTTPError):
             raise _failed(uri, error.__cause__.response.status_code) from error
         there = try_to_load_from_cache(
-            name, "meta/info.json", revision=revision or None, repo_type="dataset"
+            name, "meta/info.json", revision=revision, repo_type="dataset"
         )
         raise DataError(
             f"{uri}: the Hub cannot be reached and only a part of it is here; "
@@ -69,6 +78,54 @@ def downloaded(address: Address) -> Path:
         raise Zk0Error(
             f"{uri}: the download broke off: {error}; try again: files that are here are kept"
         ) from error
+
+
+def _of_the_format(uri: str, name: str) -> str | None:
+    """Return the branch or tag that LeRobot would take of the dataset `name`.
+
+    Offline it is the same of what was downloaded; None where that has no version.
+
+    Raises:
+        DataError: if none is tagged with a version, or only newer ones are.
+    """
+    import httpx
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.file_download import repo_folder_name
+
+    try:
+        refs = HfApi().list_repo_refs(name, repo_type="dataset")
+    except (OfflineModeIsEnabled, httpx.TransportError):
+        kept = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="dataset"))
+        return newest_readable(versions(ref.name for ref in (kept / "refs").glob("*")))
+    known = versions(ref.name for ref in (*refs.branches, *refs.tags))
+    if not known:
+        raise DataError(
+            f"{uri}: {name} has no tag with a version of LeRobot's format; write which revision "
+            f"to take, such as hf:{name}@main"
+        )
+    revision = newest_readable(known)
+    if revision is None:
+        raise DataError(
+            f"{uri}: {name} is in LeRobot's format {known[min(known)]} or newer only, and zk0 "
+            f"reads v{FORMAT[0]}.{FORMAT[1]}; use a newer zk0"
+        )
+    return revision
+
+
+def versions(names: Iterable[str]) -> dict[tuple[int, int], str]:
+    """Return version, (major, minor), to name, of those branches and tags that are one."""
+    found = ((re.fullmatch(r"v?(\d+)\.(\d+)", name), name) for name in names)
+    return {(int(match[1]), int(match[2])): name for match, name in found if match}
+
+
+def newest_readable(known: dict[tuple[int, int], str]) -> str | None:
+    """Return the newest of `versions` that is not too new; None where there is none.
+
+    It may be of an older major version: whoever opens it says how to convert it.
+    """
+    readable = [version for version in known if version <= FORMAT]
+    return known[max(readable)] if readable else None
 
 
 def _failed(uri: str, status: int) -> Zk0Error:

@@ -7,6 +7,7 @@ layers to do as well, and take a tenth. Both are kept as they were computed, to 
 no bfloat16, whose bits are kept as whole numbers.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from zk0_core.cache import cache_folder
 from zk0_core.data import Progress, RobotDataset
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder
+from zk0_core.lerobot.frames import every_picture
 from zk0_core.lerobot.prefix_model import Batch, prefix_of, vision_of
 
 if TYPE_CHECKING:
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 MakeBatch = Callable[[dict[str, np.ndarray], np.ndarray], Batch]
 """From pictures by camera, (B, 3, H, W) uint8, and frame numbers to a preprocessed batch."""
 
-LAYOUT = 4
+LAYOUT = 5
 """Raised when what is on disk changes; part of a cache's name."""
 CHECKED = 4
-"""How many frames' pictures are kept beside a cache, to compare it with at every start."""
+"""How many frames are tried before a cache is computed, and how many frames' pictures are kept
+beside it, to compare it with at every start."""
 _FRAMES = 32
 """How many frames are computed at once."""
 
@@ -101,7 +104,6 @@ class CacheOf:
     @property
     def folder(self) -> Path:
         """Where it lies."""
-        tasks = [(episode.start, episode.task) for episode in self.dataset.episodes]
         key = [
             LAYOUT,
             # Another kind of device adds in another order, or rounds more.
@@ -109,7 +111,7 @@ class CacheOf:
             self.dataset.fingerprint,
             self.frozen,
             self.cameras,
-            tasks,
+            _changes(tasks_of(self.dataset)),
             len(self.dataset.state),
         ]
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
@@ -121,12 +123,36 @@ class CacheOf:
         return list(self.policy.config.image_features)
 
     def size(self) -> int:
-        """Return the bytes it takes, or will take: one frame is tried when it is not there."""
+        """Return the bytes it takes, or will take: `tried` when it is not there.
+
+        Raises:
+            Inexact: if what was tried is no number.
+        """
         if self.folder.is_dir():
             return int(np.load(self.folder / "values.npy", mmap_mode="r").nbytes)
-        frames, pictures = next(picture_batches(self.dataset, self.cameras, 1))
-        values, _ = self.kind.compute(self.policy, self.make_batch(pictures, frames))
-        return kept(values[0]).nbytes * len(self.dataset.state)
+        return self.tried.values[0].nbytes * len(self.dataset.state)
+
+    @functools.cached_property
+    def tried(self) -> FrameCache:
+        """What will be kept of the first frames: it tells much before all are computed."""
+        frames, pictures = next(picture_batches(self.dataset, self.cameras, CHECKED))
+        values, small = self.computed(pictures, frames)
+        return FrameCache(
+            kept(values), {n: t.cpu().numpy() for n, t in small.items()}, frames, pictures
+        )
+
+    def computed(
+        self, pictures: dict[str, np.ndarray], frames: np.ndarray
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return what is to be kept of `frames`, (B, ...), and small things by name.
+
+        Raises:
+            Inexact: if a value is no number.
+        """
+        values, small = self.kind.compute(self.policy, self.make_batch(pictures, frames))
+        if not torch.isfinite(values).all():
+            raise Inexact(f"{self.dataset.uri}: {self.kind.text} have a NaN or an infinity")
+        return values, small
 
     def load(self, progress: Progress | None = None) -> FrameCache:
         """Return the cache, computed where it is not there yet; safe for several processes.
@@ -140,6 +166,24 @@ class CacheOf:
         pictures = dict(np.load(folder / "checked.npz"))
         values = np.load(folder / "values.npy", mmap_mode="r")
         return FrameCache(values, small, pictures.pop("frames"), pictures)
+
+
+def tasks_of(dataset: RobotDataset) -> np.ndarray:
+    """Return the instruction that each frame is cached with, (N,) str objects.
+
+    Frames of episodes that were not chosen have that of the first: clients that share one recording
+    of one task share its cache.
+    """
+    tasks = np.full(len(dataset.state), dataset.episodes[0].task, dtype=object)
+    for episode in dataset.episodes:
+        tasks[episode.start : episode.stop] = episode.task
+    return tasks
+
+
+def _changes(tasks: np.ndarray) -> list[tuple[int, str]]:
+    """Return where another instruction begins, and which."""
+    starts = [0, *(np.flatnonzero(tasks[1:] != tasks[:-1]) + 1).tolist()]
+    return [(start, tasks[start]) for start in starts]
 
 
 def kept(computed: torch.Tensor) -> np.ndarray:
@@ -159,12 +203,12 @@ def picture_batches(
     dataset: RobotDataset, cameras: list[str], size: int
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield frame numbers and pictures, (B, 3, H, W) uint8 by camera, for up to `size` frames."""
-    streams = [dataset.frames(camera) for camera in cameras]
+    streams = [every_picture(dataset, camera) for camera in cameras]
     pending: list[tuple[np.ndarray, ...]] = []
     done = 0
     # Strict, so that two cameras with unequal numbers of pictures are not taken for one.
-    for pictures in zip(*streams, strict=True):
-        pending.append(pictures)
+    for views in zip(*streams, strict=True):
+        pending.append(views)
         if len(pending) == size:
             yield _stacked(done, pending, cameras)
             done += len(pending)
@@ -195,9 +239,7 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
     for frames, pictures in picture_batches(dataset, cache.cameras, _FRAMES):
         if frames[-1] >= total:
             raise DataError(f"{dataset.uri}: more pictures than its {total} frames")
-        computed, besides = cache.kind.compute(cache.policy, cache.make_batch(pictures, frames))
-        if not torch.isfinite(computed).all():
-            raise Inexact(f"{dataset.uri}: {cache.kind.text} have a NaN or an infinity")
+        computed, besides = cache.computed(pictures, frames)
         rows = kept(computed)
         if values is None:
             values = np.lib.format.open_memmap(
@@ -210,7 +252,7 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
             pictured[camera].append(views[np.isin(frames, checked)])
         done += len(frames)
         if progress:
-            progress(f"{cache.kind.name} cache", done, total)
+            progress(f"{cache.kind.name} cache of {dataset.uri}", done, total)
     if values is None or done < total:
         raise DataError(f"{dataset.uri}: {done} pictures for {total} frames")
     cast(np.memmap, values).flush()

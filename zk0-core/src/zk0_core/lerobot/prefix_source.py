@@ -1,6 +1,8 @@
 """Which cache a dataset gets, checked against the plain loss before a step is taken from it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from zk0_core.data import Progress, RobotDataset
 from zk0_core.disk import free_bytes
 from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
-from zk0_core.lerobot.cached_source import CachedSource
+from zk0_core.lerobot.cached_source import CachedSource, Part
 from zk0_core.lerobot.examples import Chunks, Preprocess, observation
 from zk0_core.lerobot.flow import flow_draws
 from zk0_core.lerobot.prefix_cache import (
@@ -21,6 +23,7 @@ from zk0_core.lerobot.prefix_cache import (
     Inexact,
     MakeBatch,
     as_computed,
+    tasks_of,
 )
 from zk0_core.lerobot.prefix_model import Batch
 
@@ -32,6 +35,8 @@ TOLERANCE = 1e-5
 once may be taken in another order."""
 ROUGH_TOLERANCE = 2e-3
 """The same where weights are bfloat16: another order may tip a sum to its other neighbour."""
+GROSSLY = 10
+"""Times the tolerance, beyond which a cache is not even begun."""
 SPARE = 2 * 1024**3
 """Bytes of disk that a cache leaves free."""
 
@@ -63,13 +68,13 @@ def prefix_source(
             CacheOf(kind, policy, part, make, frozen)
             for part, make in zip(parts, makers, strict=True)
         ]
-        if (reason := _no_room(wanted)) is not None:
-            reasons.append(reason)
-            continue
         try:
-            return _checked_source(wanted, preprocess, chunks, progress)
+            reason = _no_room(wanted)
+            if reason is None:
+                return _checked_source(wanted, preprocess, chunks, progress)
         except Inexact as problem:
-            reasons.append(str(problem))
+            reason = str(problem)
+        reasons.append(reason)
     if cache_limit() == 0:
         logger.info("{}: no cache, as cache_gb = 0 says", dataset.uri)
     else:
@@ -97,6 +102,10 @@ def _no_room(wanted: list[CacheOf]) -> str | None:
     return None
 
 
+# By policy and the cache's folder, for as long as one of them is trained.
+_parts: "WeakKeyDictionary[torch.nn.Module, WeakValueDictionary[Path, Part]]" = WeakKeyDictionary()
+
+
 def _checked_source(
     wanted: list[CacheOf], preprocess: Preprocess, chunks: Chunks, progress: Progress | None
 ) -> CachedSource:
@@ -105,22 +114,28 @@ def _checked_source(
     Raises:
         Inexact: if one does not give the loss that pictures give.
     """
-    caches, states, actions = [], [], []
-    for each in wanted:
-        cache = each.load(progress)
-        state, action = _normalised(each.policy, preprocess, each.dataset)
-        plain, cached = _losses_both_ways(each, cache, state, action)
-        if abs(plain - cached) > _tolerance(each.policy) * abs(plain):
-            raise Inexact(
-                f"{each.dataset.uri}: loss from cached {each.kind.text} is {cached:.6f}, from "
-                f"pictures {plain:.6f}"
-            )
-        caches.append(cache)
-        states.append(state)
-        actions.append(action)
-    device = wanted[0].policy.config.device
-    kind = wanted[0].kind
-    return CachedSource(kind, chunks, caches, torch.cat(states), torch.cat(actions), device)
+    parts = [_checked(each, preprocess, progress) for each in wanted]
+    return CachedSource(wanted[0].kind, chunks, parts, wanted[0].policy.config.device)
+
+
+def _checked(wanted: CacheOf, preprocess: Preprocess, progress: Progress | None) -> Part:
+    """Return the cache of one part of a dataset, made where it is not there.
+
+    Raises:
+        Inexact: if it does not give the loss that pictures give.
+    """
+    known = _parts.setdefault(wanted.policy, WeakValueDictionary())
+    if (part := known.get(wanted.folder)) is not None:
+        return part
+    state, action = _normalised(wanted.policy, preprocess, wanted.dataset)
+    tolerance = _tolerance(wanted.policy)
+    if not wanted.folder.is_dir():
+        # What is far off shows on few frames, before all videos are decoded for it.
+        _require_exact(wanted, wanted.tried, state, action, GROSSLY * tolerance)
+    cache = wanted.load(progress)
+    _require_exact(wanted, cache, state, action, tolerance)
+    known[wanted.folder] = part = Part(cache, state, action)
+    return part
 
 
 def _tolerance(policy: "SmolVLAPolicy") -> float:
@@ -132,9 +147,7 @@ def observations_of(
     policy: "SmolVLAPolicy", preprocess: Preprocess, dataset: RobotDataset
 ) -> MakeBatch:
     """Return a function from pictures and frame numbers to a batch without actions."""
-    task_of = np.full(len(dataset.state), dataset.episodes[0].task, dtype=object)
-    for episode in dataset.episodes:
-        task_of[episode.start : episode.stop] = episode.task
+    task_of = tasks_of(dataset)
     tokenizer = policy.model.vlm_with_expert.processor.tokenizer
     tasks = sorted({episode.task for episode in dataset.episodes})
     longest = max(tasks, key=lambda task: len(tokenizer(task)["input_ids"]))
@@ -165,6 +178,22 @@ def _normalised(
         }
     )
     return policy.prepare_state(batch).cpu(), policy.prepare_action(batch).cpu()
+
+
+def _require_exact(
+    of: CacheOf,
+    cache: FrameCache,
+    state: torch.Tensor,
+    action: torch.Tensor,
+    tolerance: float,
+) -> None:
+    """Raise Inexact if the loss from `cache` is not that from the pictures beside it."""
+    plain, cached = _losses_both_ways(of, cache, state, action)
+    if abs(plain - cached) > tolerance * abs(plain):
+        raise Inexact(
+            f"{of.dataset.uri}: loss from cached {of.kind.text} is {cached:.6f}, from "
+            f"pictures {plain:.6f}"
+        )
 
 
 @torch.no_grad()

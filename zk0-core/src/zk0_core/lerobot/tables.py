@@ -1,11 +1,13 @@
 """The files of a LeRobot v3 folder but its videos: information, frames, episodes, tasks."""
 
+import functools
 import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -139,11 +141,20 @@ def _columns(
         raise DataError(f"{uri}: {file} cannot be read: {text}; {AGAIN}") from error
 
 
+_matrices: "WeakValueDictionary[str, np.ndarray]" = WeakValueDictionary()
+
+
 def matrix(rows: pa.Table, column: str) -> np.ndarray:
-    """Return a column of lists as (N, D) float32."""
+    """Return a column of lists as (N, D) float32, which is not to be written to.
+
+    Of one content there is one array in a process: clients that share a recording share it.
+    """
     flat = rows[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     # A copy: Arrow's memory is read-only, which torch warns of.
-    return np.array(flat.reshape(len(rows), -1), dtype=np.float32)
+    array = np.array(flat.reshape(len(rows), -1), dtype=np.float32)
+    digest = hashlib.sha256(array.data)
+    digest.update(str(array.shape).encode())
+    return _matrices.setdefault(digest.hexdigest(), array)
 
 
 def stored_pictures(folder: Path, column: str) -> Iterator[np.ndarray]:
@@ -165,7 +176,14 @@ def fingerprint(folder: Path) -> str:
         for file in files:
             if file.suffix not in (".parquet", ".mp4", ".json") or file.name == "stats.json":
                 continue
-            with file.open("rb") as content:
-                inner = hashlib.file_digest(content, "sha256").hexdigest()
+            facts = file.stat()
+            inner = _hash_of(file, facts.st_size, facts.st_mtime_ns)
             digest.update(f"{file.relative_to(folder)}\x1f{inner}\x1f".encode())
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash_of(file: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of `file`, read anew when its size or time of change is another."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -41,7 +41,10 @@ class Comparison:
                 )
                 first = at % SUMS
                 padded = np.zeros(-(-(first + piece.size) // SUMS) * SUMS, np.float32)
-                padded[first : first + piece.size] = np.where(bits, piece, -piece)
+                # The sign of a float is its highest bit: the other one for each bit that is 0.
+                flips = (bits ^ 1).astype(np.uint32) << np.uint32(31)
+                signed = padded.view(np.uint32)[first : first + piece.size]
+                np.bitwise_xor(piece.view(np.uint32), flips, out=signed)
                 sums += padded.reshape(-1, SUMS).sum(axis=0, dtype=np.float64)
                 at += piece.size
         self._sketches[client] = sums.astype(np.float32)

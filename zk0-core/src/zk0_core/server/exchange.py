@@ -17,6 +17,8 @@ from zk0_core.server.envelope import check_envelope
 from zk0_core.wire.packing import one_line
 from zk0_core.wire.spool import read_record, write_record
 
+LATENESS = 0.02
+"""Of the time that replies were waited for, until the next look: each look is work for a server."""
 MOST_BYTES = 64 * 2**20
 """Bytes that an answer may have where nothing else is said."""
 
@@ -30,13 +32,19 @@ class Patience:
     """How long a server waits for its clients; these are a simulation's values."""
 
     poll: float = 0.02
-    """Seconds between two looks for replies."""
+    """Seconds between two looks for replies, at first."""
+    slowest: float = 0.02
+    """Seconds between two looks once replies have been waited for longer."""
     connect: float = 60.0
     """Seconds that clients get to connect before the first round."""
     round: float | None = None
     """Seconds after which an answer comes too late; None to wait as long as its node is there."""
     without: bool = False
     """Whether to go on without clients that cannot take part, rather than to stop."""
+
+    def pause(self, waited: float) -> float:
+        """Return the seconds until the next look, after so many of waiting for replies."""
+        return min(max(self.poll, LATENESS * waited), self.slowest)
 
 
 @attrs.frozen
@@ -103,22 +111,22 @@ class Exchange:
         )
         # The node of a lost reply is not its sender's: keep the client of every message.
         waiting = dict(zip(pushed, clients, strict=True))
-        seconds = self.patience.round
-        deadline = None if seconds is None else time.monotonic() + seconds
+        asked = time.monotonic()
         early: dict[str, Path | Reply] = {}
         for turn in clients:
             # Not kept in a variable: it would stay in memory beside the next one.
-            yield self._wait_for(turn, waiting, early, deadline, most_bytes)
+            yield self._wait_for(turn, waiting, early, asked, most_bytes)
 
     def _wait_for(
         self,
         turn: str,
         waiting: dict[str, str],
         early: dict[str, Path | Reply],
-        deadline: float | None,
+        asked: float,
         most_bytes: int,
     ) -> Reply:
         """Return the answer of the client `turn`; others that come before it go into `early`."""
+        patience = self.patience
         while turn not in early:
             for message_id in list(waiting):
                 reply = self._pull(message_id, waiting, most_bytes)
@@ -130,11 +138,12 @@ class Exchange:
                 del reply  # or it would stay in memory beside the next one
             if turn in early:
                 break
-            if deadline is not None and time.monotonic() > deadline:
+            waited = time.monotonic() - asked
+            if patience.round is not None and waited > patience.round:
                 # Whatever it still sends belongs to a message that nobody asks for any more.
-                late = ClientFailed(f"no answer within {self.patience.round:.0f} s")
+                late = ClientFailed(f"no answer within {patience.round:.0f} s")
                 return Reply(turn, None, late)
-            time.sleep(self.patience.poll)
+            time.sleep(patience.pause(waited))
         arrived = early.pop(turn)
         return Reply(turn, read_record(arrived)) if isinstance(arrived, Path) else arrived
 

@@ -52,7 +52,8 @@ class PolicyContract(Contract):
         import torch
 
         policy, dataset = self._load(), self._dataset()
-        source = policy.source(dataset, [dataset.episodes[0].index])
+        # A run passes what shows progress.
+        source = policy.source(dataset, [dataset.episodes[0].index], lambda what, done, total: None)
         frames = dataset.episodes[0].stop - dataset.episodes[0].start
         check(len(source) == frames, f"the source has {len(source)} examples of {frames} frames")
         policy.module.eval()

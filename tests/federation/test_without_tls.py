@@ -1,0 +1,63 @@
+"""Without TLS a node signs its requests with its key all the same; Flower's own refuses to."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from zk0_core.engines._flower_network import Fleet
+from zk0_core.federation.certificates import ensure_node_key, load_node_key
+from zk0_core.federation.processes import free_port
+
+Seen = list[tuple[str, bool]]
+"""Paths that were asked for, and whether the request was signed."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, Seen]]:
+    """Yield where something listens that knows nobody, and what it was asked."""
+    seen: Seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            seen.append((self.path, "flwr-signature" in self.headers))
+            self.send_response(404)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    listening = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{listening.server_port}", seen
+    listening.shutdown()
+    listening.server_close()
+
+
+def test_the_runner_asks_with_its_key(server: tuple[str, Seen], tmp_path: Path) -> None:
+    address, seen = server
+    ensure_node_key(tmp_path / "key")
+    fleet = Fleet(address, None, load_node_key(tmp_path / "key"))
+    assert not fleet.goes_on(1, 2)
+    fleet.close()
+    assert seen == [("/v1/fleet/get-run", True)]
+
+
+def test_the_supernode_connects_with_its_key(server: tuple[str, Seen], tmp_path: Path) -> None:
+    address, seen = server
+    ensure_node_key(tmp_path / "key")
+    command = (
+        *("-m", "zk0_core.federation.supernode", "30", "--superlink", address, "--insecure"),
+        *("--auth-supernode-private-key", str(tmp_path / "key"), "--isolation", "process"),
+        *("--host", "127.0.0.1", "--port", str(free_port())),
+    )
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    # Nobody knows it; that it asked, and how, is the point.
+    assert done.returncode != 0
+    assert ("/v1/fleet/activate-node", True) in seen, done.stdout + done.stderr

@@ -1,0 +1,93 @@
+"""A server that is stopped ends every process of its own by asking, whoever is connected."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.network.conftest import World, wait_until
+from zk0_core.federation import nginx
+from zk0_core.federation.processes import is_running
+from zk0_core.federation.server import control_of, process_of
+
+pytestmark = [
+    pytest.mark.network,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+]
+NAMES = ("ann", "bob")
+
+
+@pytest.fixture(params=["built-in", "nginx"])
+def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A server with two nodes, and what listens outside."""
+    if request.param == "nginx" and not nginx.is_chosen("auto", tmp_path):
+        pytest.skip("nginx is not installed here, or too old")
+    world = World(tmp_path)
+    try:
+        world.start_server(front=request.param)
+        for name in NAMES:
+            world.enroll(name)
+            world.start_node(name)
+        world.await_nodes(*NAMES)
+        yield world
+    finally:
+        world.close()
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the processes below `pid`."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            stat = (entry / "stat").read_text()
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+    found: set[int] = set()
+    latest = {pid}
+    while latest:
+        latest = {child for child, parent in parents.items() if parent in latest}
+        found |= latest
+    return found
+
+
+def submit(world: World, seconds: float) -> subprocess.Popen[bytes]:
+    return world.start(
+        *("-m", "zk0_cli", "run", str(world.run_file(*NAMES, rounds=1, seconds=seconds))),
+        *("--federation", "main", "--min-clients", "2"),
+        who="server",
+        log=world.path / f"run-{seconds}.txt",
+    )
+
+
+def stop(world: World) -> None:
+    """Stop the server; nothing of it is left, and nothing had to be killed."""
+    process = process_of(world.server)
+    assert process is not None
+    below = descendants(process.pid)
+    # Among them what serves a run while one goes on; child processes of nodes are none.
+    assert len(below) >= 3
+    done = world.zk0("server", "stop")
+    assert done.returncode == 0, world.said()
+    assert not [pid for pid in below if is_running(pid)]
+    assert "is killed" not in (world.server.logs / "server.log").read_text(), world.said()
+
+
+def test_every_process_ends_by_itself(crowd: World) -> None:
+    """After a run, and in the middle of one while somebody is connected and says nothing."""
+    submitted = submit(crowd, 0.0)
+    wait_until("the run is done", lambda: submitted.poll() is not None)
+    assert submitted.returncode == 0, crowd.said()
+    stop(crowd)
+
+    crowd.start_again()
+    crowd.await_nodes(*NAMES)
+    submit(crowd, 600.0)
+    wait_until("ann trains", lambda: crowd.node("ann").get("state") == "training")
+    # Flower's own server would wait half a minute for the end of this connection.
+    with closing(control_of(crowd.server)) as idle:
+        assert {node.name for node in idle.nodes()} == set(NAMES)
+        stop(crowd)

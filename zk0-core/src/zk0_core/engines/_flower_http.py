@@ -1,0 +1,71 @@
+"""How Flower's processes serve HTTP: what zk0 changes in that.
+
+A piece of a message comes as a request of megabytes, 64 KiB at a time. Flower has layers around its
+calls, and each would take every part through a task of its own. So a request is read as a whole
+before the first of them.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+CLOSE_SECONDS = 1
+"""What requests that go on get when a process is told to end."""
+
+
+def serve_well() -> None:
+    """Have Flower's server in this process read requests as a whole, and end soon when it is told.
+
+    Else it would wait half a minute for the goodbye of whoever is connected and idle.
+    """
+    import uvicorn
+
+    flowers = uvicorn.Config
+
+    def config(app: Application, **asked: Any) -> uvicorn.Config:
+        asked["timeout_graceful_shutdown"] = CLOSE_SECONDS
+        return flowers(whole_requests(app), **asked)
+
+    # `uvicorn.main` is a function, and the module of that name makes a Config of its own.
+    for module in (uvicorn, sys.modules["uvicorn.main"]):
+        assert vars(module)["Config"] is flowers
+        vars(module)["Config"] = config
+
+
+def whole_requests(app: Application) -> Application:
+    """Return an ASGI application that gives `app` each request's body in one part."""
+
+    async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        request = await _whole(receive)
+        given = False
+
+        async def give() -> Event:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return request
+
+        await app(scope, give, send)
+
+    return serve
+
+
+async def _whole(receive: Receive) -> Event:
+    """Return all parts of a request's body as one; a disconnect as it is."""
+    parts = []
+    while True:
+        event = await receive()
+        if event["type"] != "http.request":
+            return event
+        parts.append(event.get("body", b""))
+        if not event.get("more_body", False):
+            return {"type": "http.request", "body": b"".join(parts), "more_body": False}
