@@ -8,7 +8,8 @@ from zk0_core.errors import DataError, UsageError, Zk0Error
 from zk0_core.lerobot.compatibility import check_supported
 from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
 from zk0_core.lerobot.tiny_vlm import load_frozen, write_vlm_folder
-from zk0_core.sim.base import GeometryReader, learning_rate, make_base
+from zk0_core.sim.base import learning_rate, make_base
+from zk0_core.sim.base_reader import GeometryReader
 from zk0_core.sim.base_scenes import LABELS, draw
 from zk0_core.sim.setup import COLOURS, LIFT, Setup
 

@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -27,6 +26,7 @@ from zk0_core.replay import held_out_pictures
 from zk0_core.server import model as server_model
 from zk0_core.server.model import ModelRef
 from zk0_core.testing import examples
+from zk0_core.testing.evaluator import InlinePool
 from zk0_core.wire.orders import TRAIN, RoundOrder, RoundReport, order_of_round_0
 from zk0_core.wire.packing import header_type, pack, to_record
 
@@ -79,13 +79,6 @@ def train_a_round(uri: str, place: Path) -> None:
     assert header_type(reply.content) == RoundReport.__name__
 
 
-class SameProcess:
-    """A pool of this process alone."""
-
-    def map(self, function: Any, items: Sequence[Any]) -> list[Any]:
-        return [function(item) for item in items]
-
-
 def test_of_a_clients_first_round(
     folder: Path, tmp_path: Path, talkative: None, capfd: pytest.CaptureFixture
 ) -> None:
@@ -109,7 +102,7 @@ def test_of_an_evaluation(
         params=None,
     )
     figures = PolicyLoss().evaluate(
-        EvaluationRequest(plan, 0, uri, model, tmp_path, SameProcess(), final=False)
+        EvaluationRequest(plan, 0, uri, model, tmp_path, InlinePool(), final=False)
     )
     assert figures["episodes"] == 1
     assert capfd.readouterr().err.splitlines() == [

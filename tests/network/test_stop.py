@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.network.conftest import World, wait_until
@@ -37,23 +38,6 @@ def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         world.close()
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the processes below `pid`."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            stat = (entry / "stat").read_text()
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-    found: set[int] = set()
-    latest = {pid}
-    while latest:
-        latest = {child for child, parent in parents.items() if parent in latest}
-        found |= latest
-    return found
-
-
 def submit(world: World, seconds: float) -> subprocess.Popen[bytes]:
     return world.start(
         *("-m", "zk0_cli", "run", str(world.run_file(*NAMES, rounds=1, seconds=seconds))),
@@ -67,7 +51,7 @@ def stop(world: World) -> None:
     """Stop the server; nothing of it is left, and nothing had to be killed."""
     process = process_of(world.server)
     assert process is not None
-    below = descendants(process.pid)
+    below = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
     # Among them what serves a run while one goes on; child processes of nodes are none.
     assert len(below) >= 3
     done = world.zk0("server", "stop")

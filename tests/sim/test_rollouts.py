@@ -45,11 +45,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelRef:
     return attrs.evolve(ref, params=path, params_hash=params_hash)
 
 
-def evaluated(model: ModelRef, folder: Path, pool: Any, evaluator: PluginChoice) -> dict[str, Any]:
+def evaluated(
+    model: ModelRef, folder: Path, pool: Any, evaluator: PluginChoice, dataset: str = DATASET
+) -> dict[str, Any]:
     request = EvaluationRequest(
-        plan=examples.plan(evaluations=(EvaluationPlan(DATASET, evaluator),)),
+        plan=examples.plan(evaluations=(EvaluationPlan(dataset, evaluator),)),
         round=1,
-        dataset=DATASET,
+        dataset=dataset,
         model=model,
         folder=folder,
         pool=pool,
@@ -144,16 +146,8 @@ def test_beside_a_replay_lies_the_loss_on_its_episode(model: ModelRef, tmp_path:
     assert facts["policy_loss"] == expected
     # With the same noise as the evaluator of that name, which has this one episode too.
     choice = PluginChoice("evaluator", "policy-loss")
-    request = EvaluationRequest(
-        plan=examples.plan(evaluations=(EvaluationPlan(uri, choice),)),
-        round=1,
-        dataset=uri,
-        model=model,
-        folder=tmp_path,
-        pool=InlinePool(),
-        final=False,
-    )
-    assert build_evaluator(choice).evaluate(request)["policy_loss"] == expected
+    figures = evaluated(model, tmp_path, InlinePool(), choice, uri)
+    assert figures["policy_loss"] == expected
 
 
 _WITHOUT = """

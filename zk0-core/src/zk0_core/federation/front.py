@@ -9,12 +9,13 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zk0_core.engines._flower_control import Control
+from zk0_core.engines._flower_http import CLOSE_SECONDS, Receive, Scope, Send
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.about import keep
@@ -23,10 +24,6 @@ from zk0_core.federation.folder import ServerFolder
 if TYPE_CHECKING:
     import httpx
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 HELLO, JOIN, AUTHORITY = "/zk0/hello", "/zk0/join", "/zk0/authority"
 MAX_BODY = 64 * 2**20
 """Bytes of a node's request; tensors travel in pieces of 20 MB."""
@@ -34,7 +31,6 @@ MAX_OWN_BODY = 16 * 2**10
 """Bytes of a request that is answered here."""
 UPSTREAM_SECONDS = 60.0
 MAX_CONNECTIONS = 1000
-CLOSE_SECONDS = 1
 
 NODE_PATHS = {FLEET + call for call in NODE_CALLS}
 
@@ -243,7 +239,6 @@ def serve(folder: ServerFolder, control: str, host: str, port: int, pair: Sequen
     import uvicorn
 
     certificate, key = pair or (None, None)
-
     uvicorn.run(
         Front(folder, control),
         host=host,
