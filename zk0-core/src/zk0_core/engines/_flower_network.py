@@ -179,14 +179,19 @@ class NodeTask:
         """Hand the reply over to the SuperNode, which sends it.
 
         Raises:
+            StaleTask: if the SuperNode lets go of the reply while it comes in, as it does when it
+                learns that the run has ended.
             Zk0Error: if the SuperNode is gone.
         """
         import httpx
+        from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
         from flwr.supernode.runtime.run_clientapp import push_message, push_task_output
 
         try:
             push_message(self._client, reply, self.context)
             push_task_output(self._client, self.context, COMPLETED, "")
+        except ObjectPushError as problem:
+            raise StaleTask(f"an answer was not taken: {problem}") from problem
         except httpx.HTTPError as problem:
             raise Zk0Error(f"the SuperNode took no answer: {problem}") from problem
         finally:

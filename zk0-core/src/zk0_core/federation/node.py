@@ -4,7 +4,8 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -123,7 +124,7 @@ class Node:
                 if task is None:
                     self._sleep(POLL_SECONDS)
                 else:
-                    self._answer(messages, task)
+                    self._answer(messages, task, supernode)
             logger.info("leaves after {} rounds", self._status.now.rounds_done)
         finally:
             self._status.say(state="stopping")
@@ -238,25 +239,31 @@ class Node:
         return True
 
     def _take(self, source: "TaskSource", supernode: Child) -> "NodeTask | None":
-        """Return the next message; None when there is none.
+        """Return the next message; None when there is none."""
+        with self._afresh_when_stale(supernode):
+            return source.take()
+        return None
 
-        A SuperNode that holds a message of a run that has ended meanwhile sends answers in the
-        wrong order from then on, and keeps one back: it starts afresh.
+    def _answer(self, messages: Messages, task: "NodeTask", supernode: Child) -> None:
+        try:
+            with self._afresh_when_stale(supernode):
+                messages.answer(task)
+        except Zk0Error as problem:
+            self._status.note(str(problem))
+
+    @contextmanager
+    def _afresh_when_stale(self, supernode: Child) -> Iterator[None]:
+        """Have the SuperNode start afresh when what it asks belongs to a run that has ended.
+
+        Such a SuperNode sends answers in the wrong order from then on, and keeps one back.
         """
         from zk0_core.engines._flower_network import StaleTask
 
         try:
-            return source.take()
+            yield
         except StaleTask as problem:
             logger.warning("{}: the SuperNode starts afresh", problem)
             supernode.stop()
-            return None
-
-    def _answer(self, messages: Messages, task: "NodeTask") -> None:
-        try:
-            messages.answer(task)
-        except Zk0Error as problem:
-            self._status.note(str(problem))
 
     def _is_done(self) -> bool:
         enough = self._options.max_rounds
