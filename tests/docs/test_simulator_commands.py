@@ -47,7 +47,7 @@ def test_a_base_is_made(tmp_path: Path) -> None:
 def test_a_base_of_several_tasks_is_made(tmp_path: Path) -> None:
     output = tmp_path / "base"
     small = ("--scenes", "100", "--steps", "1")
-    which = ("--task", "lift", "--task", "sort", "--colour", "any")
+    which = ("--start", "lift", "--task", "lift", "--task", "sort", "--colour", "any")
     cache = tmp_path / "cache"
     zk0("sim", "make-base", "--output", str(output), *which, *small, cache=cache)
-    assert "--task lift --task sort --colour any" in (output / "NOTE.md").read_text()
+    assert "--task lift --task sort --colour any --start lift" in (output / "NOTE.md").read_text()

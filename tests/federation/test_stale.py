@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from flwr.app import ConfigRecord, Context, Message, Metadata, RecordDict
 from flwr.app.message import make_message
-from flwr.proto.runtime_pb2 import PushAppMessagesRequest, PushAppMessagesResponse
 from flwr.proto.message_pb2 import PushObjectResponse
+from flwr.proto.runtime_pb2 import PushAppMessagesRequest, PushAppMessagesResponse
 from flwr.supercore.runtime import RuntimeHttpClient
 
 from zk0_core.engines._flower_network import NodeTask, StaleTask

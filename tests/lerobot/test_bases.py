@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from zk0_core.errors import DataError, UsageError, Zk0Error
 from zk0_core.lerobot.compatibility import check_supported
 from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
-from zk0_core.lerobot.tiny_vlm import load_frozen, write_vlm_folder
+from zk0_core.lerobot.tiny_vlm import WEIGHTS, base_folder, load_frozen, write_vlm_folder
 from zk0_core.sim.base import learning_rate, make_base
-from zk0_core.sim.base_reader import GeometryReader
+from zk0_core.sim.base_reader import GeometryReader, Reading
 from zk0_core.sim.base_scenes import LABELS, draw
+from zk0_core.sim.base_targets import BaseTargets, tokens_at
 from zk0_core.sim.setup import COLOURS, LIFT, Setup
 
 
@@ -67,22 +69,36 @@ def test_the_same_call_makes_the_same_base(tmp_path, dataset, statistics):
 
 
 def test_a_base_for_several_tasks(tmp_path):
+    """It goes on from the one that comes with zk0, and in one step it stays near."""
     report = make_base(
-        tmp_path, tasks=("lift", "sort"), colour="any", scenes=20, steps=1, workers=1
+        tmp_path, tasks=("lift", "sort"), colour="any", start="lift", scenes=20, steps=1, workers=1
     )
     # Two scenes are held out, one of each task.
     assert report.cube_cm == pytest.approx(sum(report.cube_cm_in.values()) / 2, rel=1e-5)
     note = (tmp_path / "NOTE.md").read_text()
-    assert "make-base --scenes 20 --steps 1 --seed 0 --task lift --task sort --colour any`" in note
+    command = "--scenes 20 --steps 1 --seed 0 --task lift --task sort --colour any --start lift"
+    assert f"`zk0 sim make-base {command}`" in note
+    assert "trained\non from the base `lift` to tell" in note
     assert f"| cube, in scenes of sort | {report.cube_cm_in['sort']:.2f} |" in note
+    made, lift = (load_file(folder / WEIGHTS) for folder in (tmp_path, base_folder("lift")))
+    # AdamW's first step is as long as the learning rate; float16 rounds after that.
+    moved = max(float((made[name] - lift[name]).abs().max()) for name in lift)
+    assert 0 < moved < 2 * learning_rate(0, 1) + 0.01
+
+
+def test_a_base_that_starts_from_none(tmp_path):
+    with pytest.raises(UsageError, match=r"^--start is 'lfit': neither a base that comes with zk0"):
+        make_base(tmp_path / "base", start="lfit")
 
 
 def test_what_a_base_learns_is_read_where_a_policy_sees_it(tmp_path):
     """Behind the second and third of four layers too: of the last, a policy sees no output."""
     write_vlm_folder(tmp_path)
     reader = GeometryReader(tmp_path, told=True)
-    labels, by_colour = reader(torch.rand(2, 2, 3, 96, 96), ["Pick up the red cube"] * 2)
+    reading = reader(torch.rand(2, 2, 3, 96, 96), ["Pick up the red cube"] * 2)
+    labels, by_colour, tokens = reading.labels, reading.by_colour, reading.tokens
     assert labels.shape == (3, 2, LABELS) and by_colour.shape == (2, 4, 3)
+    assert tokens.shape == (3, 2, 2, 16)
 
     def learning(read):
         reader.zero_grad()
@@ -91,6 +107,7 @@ def test_what_a_base_learns_is_read_where_a_policy_sees_it(tmp_path):
         return sum(w.grad is not None and bool(w.grad.any()) for w in weights)
 
     assert [learning(read) for read in (by_colour, *labels)] == [1, 2, 3, 4]
+    assert [learning(read) for read in tokens] == [1, 2, 3]
 
 
 def test_where_the_cube_of_each_colour_is():
@@ -103,6 +120,45 @@ def test_where_the_cube_of_each_colour_is():
         np.testing.assert_array_equal(scene.by_colour[named], scene.labels[:3])
 
 
+def test_which_token_shows_a_place():
+    """Four across and four down, row by row; what is not in the picture is shown by none."""
+    inside = [[0, 0], [0.99, 0], [0.3, 0.6], [0.99, 0.99]]
+    outside = [[1, 0.5], [-0.01, 0.5], [0.5, 1.2], [np.nan, np.nan]]
+    assert tokens_at(np.array(inside)).tolist() == [0, 3, 9, 15]
+    assert tokens_at(np.array(outside)).tolist() == [-100] * 4
+
+
+def test_the_token_that_shows_the_named_cube_has_its_colour():
+    """Where the gripper is not before it; a token is a quarter of the picture's width."""
+    arm_setup = Setup(task="sort", colour="red")
+    found = 0
+    for seed in range(8):
+        scene = draw(seed, (arm_setup,))
+        (token, _) = tokens_at(scene.seen_at)
+        row, column = divmod(int(token), 4)
+        square = scene.pictures[0, :, 24 * row : 24 * row + 24, 24 * column : 24 * column + 24]
+        red, green, blue = square.astype(int)
+        found += bool(((red > green + 60) & (red > blue + 60)).any())
+    assert found >= 7
+
+
+def test_losses_by_hand():
+    """Half the square of 0.1; 2 - 0.5; and ln 16 for tokens that say nothing."""
+    nothing = torch.zeros(2, 1, 2, 16)
+    targets = BaseTargets(
+        mean=np.zeros(LABELS, np.float32),
+        deviation=np.full(LABELS, 2, np.float32),
+        labels=torch.zeros(1, LABELS),
+        by_colour=torch.tensor([[[0.0] * 3, [float("nan")] * 3]]),
+        tokens=torch.tensor([[3, -100]]),
+    )
+    labels = torch.full((3, 1, LABELS), 0.1)
+    assert targets.loss(Reading(labels, None, None), [0]).item() == pytest.approx(0.005)
+    far = Reading(labels, torch.full((1, 2, 3), 2.0), nothing)
+    assert targets.loss(far, [0]).item() == pytest.approx(0.005 + 1.5 + 0.2 * np.log(16))
+    np.testing.assert_allclose(targets.errors(labels[-1]), 0.2, rtol=1e-6)
+
+
 def test_words_that_fill_up_change_nothing(tmp_path):
     """A short instruction beside a long one gives what it gives alone."""
     write_vlm_folder(tmp_path)
@@ -111,8 +167,8 @@ def test_words_that_fill_up_change_nothing(tmp_path):
     pictures = torch.rand(1, 2, 3, 96, 96)
     short, long = "Pick up the red cube", "Put the yellow cube into the bin"
     with torch.no_grad():
-        alone, _ = reader(pictures, [short])
-        both, _ = reader(pictures.repeat(2, 1, 1, 1, 1), [short, long])
+        alone = reader(pictures, [short]).labels
+        both = reader(pictures.repeat(2, 1, 1, 1, 1), [short, long]).labels
     torch.testing.assert_close(both[:, :1], alone)
     assert not torch.allclose(both[:, 0], both[:, 1])
 
@@ -175,7 +231,7 @@ def test_policies_that_zk0_cannot_feed():
 
 
 def test_weights_that_lack_tensors(policy, dataset, statistics, tmp_path):
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     policy.save(tmp_path / "model")
     file = tmp_path / "model" / "model.safetensors"

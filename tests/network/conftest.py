@@ -35,6 +35,7 @@ seed = 7
 [policy]
 name = "toy"
 seconds = {seconds}
+cache_seconds = {cache_seconds}
 {clients}
 """
 
@@ -161,10 +162,13 @@ class World:
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.said()}") from None
 
-    def run_file(self, *clients: str, rounds: int = 3, seconds: float = 0.0) -> Path:
+    def run_file(
+        self, *clients: str, rounds: int = 3, seconds: float = 0.0, cache_seconds: float = 0.0
+    ) -> Path:
         tables = "".join(f'[[clients]]\nname = "{c}"\ndataset = "toy:{c}"\n' for c in clients)
         path = self.path / f"run-{len(list(self.path.glob('run-*.toml')))}.toml"
-        path.write_text(RUN_FILE.format(rounds=rounds, seconds=seconds, clients=tables))
+        speed = {"seconds": seconds, "cache_seconds": cache_seconds}
+        path.write_text(RUN_FILE.format(rounds=rounds, clients=tables, **speed))
         return path
 
     def zk0(self, *arguments: object, who: str = "server") -> subprocess.CompletedProcess[str]:

@@ -1,11 +1,12 @@
-"""nginx in front: nodes train through it. What does not get through is in test_attacks.py."""
+"""nginx in front; nodes train through it wherever it is installed, and in test_stop.py.
 
-import json
+What does not get through is in test_attacks.py.
+"""
+
 from pathlib import Path
 
 import pytest
 
-from tests.network.conftest import World
 from zk0_core.errors import UsageError
 from zk0_core.federation import nginx
 from zk0_core.federation.folder import ServerFolder
@@ -48,20 +49,3 @@ def test_it_is_taken_where_it_is_installed_and_new_enough(
     assert not nginx.is_chosen("auto", "/a", "/a b")
     monkeypatch.setattr(nginx, "installed", lambda: None)
     assert not nginx.is_chosen("auto", "/a", "/b")
-
-
-@pytest.mark.network
-def test_nodes_train_through_it(world: World) -> None:
-    try:
-        nginx.program()
-    except UsageError:
-        pytest.skip("nginx is not installed")
-    world.start_server(front="nginx")
-    world.enroll("ann")
-    world.start_node("ann")
-    world.await_nodes("ann")
-    run_file, output = world.run_file("ann", rounds=2), world.path / "out"
-    done = world.zk0("run", run_file, "--federation", "main", "--output", output)
-    assert done.returncode == 0, done.stderr + world.said()
-    lines = (output / "history.jsonl").read_text().splitlines()
-    assert [len(json.loads(line)["clients"]) for line in lines] == [0, 1, 1]

@@ -71,6 +71,11 @@ def sim() -> None:
 @click.option(
     "--colour", metavar="NAME", help="Of the cube, or any.  [default: the task's usual one]"
 )
+@click.option(
+    "--start",
+    metavar="BASE",
+    help="A base to go on from: lift, which comes with zk0, or a folder.  [default: none]",
+)
 @workers_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make_base(
@@ -80,17 +85,20 @@ def make_base(
     seed: int,
     tasks: tuple[str, ...],
     colour: str | None,
+    start: str | None,
     workers: int,
     as_json: bool,
 ) -> None:
     """Train the frozen base of smolvla-tiny anew, from random scenes of the simulator."""
     check_unused(output)
+    from zk0_core.lerobot.tiny_vlm import absolute_base
     from zk0_core.sim import base
 
     report = base.make_base(
         output,
         tasks=tasks,
         colour=colour,
+        start=absolute_base(start) if start else None,
         scenes=scenes,
         steps=steps,
         seed=seed,

@@ -9,6 +9,9 @@ import numpy as np
 Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total) on long work."""
 
+TRAINING = "training"
+"""What `Progress` is told the steps of a round are; all else comes before them."""
+
 
 @attrs.frozen
 class DatasetSchema:

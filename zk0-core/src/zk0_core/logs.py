@@ -4,8 +4,13 @@ import functools
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
+
+if TYPE_CHECKING:
+    from zk0_core.data import Progress
+
 
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {extra[client]}: {message}"
 QUIET_S = 5.0
@@ -64,7 +69,9 @@ class ShownProgress:
     time; called as `zk0_core.data.Progress` says. Of what takes less than QUIET_S, nothing is said.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, also: "Progress | None" = None) -> None:
+        """Begin; `also` is told of everything, be it shown or not."""
+        self._also = also
         self._what = ""
         self._told = False
         self._called = time.monotonic()
@@ -74,6 +81,8 @@ class ShownProgress:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Tell that `done` of `total` steps of `what` are done."""
+        if self._also:
+            self._also(what, done, total)
         if what != self._what:
             self._what, self._told = what, False
             self._next = self._called + QUIET_S

@@ -16,6 +16,9 @@ class ToyOptions:
 
     values: int = attrs.field(default=16, metadata={"help": "Values of its one tensor."})
     seconds: float = attrs.field(default=0.0, metadata={"help": "Seconds that a step takes."})
+    cache_seconds: float = attrs.field(
+        default=0.0, metadata={"help": "Seconds that making its data ready takes."}
+    )
 
 
 @hookimpl

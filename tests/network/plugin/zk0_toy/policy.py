@@ -16,7 +16,7 @@ class ToyPolicy:
         generator = torch.Generator().manual_seed(seed)
         self.module = torch.nn.Module()
         self.module.w = torch.nn.Parameter(torch.randn(options.values, generator=generator))
-        self._seconds = options.seconds
+        self._options = options
 
     def trainable(self) -> dict[str, Any]:
         return dict(self.module.named_parameters())
@@ -28,10 +28,13 @@ class ToyPolicy:
         pass
 
     def source(self, dataset: Any, episodes: Sequence[int], progress: Any = None) -> "ToySource":
+        if progress:
+            progress("toy cache", 0, 1)
+        time.sleep(self._options.cache_seconds)
         return ToySource(torch.from_numpy(dataset.action[:, 0].copy()))
 
     def loss(self, batch: Any, generator: torch.Generator) -> Any:
-        time.sleep(self._seconds)
+        time.sleep(self._options.seconds)
         noise = torch.randn(batch.shape, generator=generator) * 0.1
         return (self.module.w[None, :] - (batch + noise)[:, None]).square().mean() / 2
 

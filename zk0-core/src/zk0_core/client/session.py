@@ -2,7 +2,6 @@
 
 import functools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -15,7 +14,7 @@ from zk0_core.client.policies import policy_for
 from zk0_core.client.privacy import Privacy
 from zk0_core.client.state import ClientState
 from zk0_core.client.trainer import loss_before, shuffled_batches, train_locally
-from zk0_core.data import Statistics, training_episodes
+from zk0_core.data import TRAINING, Progress, Statistics, training_episodes
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
 from zk0_core.errors import DataError, WireError, Zk0Error
@@ -81,9 +80,11 @@ class ClientSession:
         order: RoundOrder,
         encoded: Tensors,
         extra: Tensors,
-        on_step: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> tuple[RoundReport, Tensors, Tensors]:
-        """Train one round from the broadcast `encoded`; `on_step` is told of every step.
+        """Train one round from the broadcast `encoded`.
+
+        `progress` is told of what is made for the first round, and of every step as `TRAINING`.
 
         Returns:
             The report, the encoded update, and what the strategy's client half sends besides.
@@ -95,7 +96,7 @@ class ClientSession:
         started = time.perf_counter()
         self._privacy.check(order.run, order.round)
         loaded = policy_for(order.recipe, self._dataset.schema, self._statistics(order))
-        policy, source = loaded.restored(), self._source_for(loaded.policy, order)
+        policy, source = loaded.restored(), self._source_for(loaded.policy, order, progress)
         # Policies that draw from the global generator, as dropout does, stay reproducible too.
         torch.manual_seed(self._seed("policy", order))
         params = policy.trainable()
@@ -122,7 +123,7 @@ class ClientSession:
             order,
             shuffled_batches(len(source), order.recipe.batch_size, self._seed("batches", order)),
             torch.Generator(order.recipe.device).manual_seed(self._seed("noise", order)),
-            on_step,
+            functools.partial(progress, TRAINING) if progress else None,
         )
         delta = difference(to_numpy(shared), start)
         if (bad := first_not_finite(delta)) is not None:
@@ -160,7 +161,9 @@ class ClientSession:
         self._codec.restore(remembered)
         return self._codec.encode(delta), self._codec.state()
 
-    def _source_for(self, policy: Policy, order: RoundOrder) -> BatchSource:
+    def _source_for(
+        self, policy: Policy, order: RoundOrder, progress: Progress | None
+    ) -> BatchSource:
         """Return this client's examples for `policy`, made in its first round."""
         if self._source is None:
             policy.check(self._dataset.schema, f"client {self._client.name!r}")
@@ -172,7 +175,7 @@ class ClientSession:
                 )
             limit_caches(order.recipe.cache_bytes)
             episodes = [episode.index for episode in self._episodes]
-            self._source = policy.source(self._dataset, episodes, ShownProgress())
+            self._source = policy.source(self._dataset, episodes, ShownProgress(progress))
         return self._source
 
     def _statistics(self, order: RoundOrder) -> Statistics:

@@ -12,6 +12,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 from zk0_core.cache import cache_share
+from zk0_core.data import Progress
 from zk0_core.engines.devices import chosen_device
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.plan import ClientPlan, RunPlan
@@ -58,7 +59,7 @@ def client_app(
     folder: Path,
     logs: Path | None = None,
     accept: Callable[[Recipe], Recipe] = lambda recipe: recipe,
-    on_step: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ClientApp:
     """Return the app of clients.
 
@@ -69,7 +70,7 @@ def client_app(
             have seen to it themselves.
         accept: Returns what this machine makes of what it is asked to train; raises Zk0Error
             where it refuses.
-        on_step: Called after every step of a round, with how many are done and how many there are.
+        progress: Told of a round, as `ClientSession.train` says.
     """
     app = ClientApp()
 
@@ -110,7 +111,7 @@ def client_app(
         encoded = tensors_from(record, "params", "the server")
         extra = tensors_from(record, "extra", "the server")
         session = session_for(client, order.recipe, folder)
-        report, update, sent_besides = session.train(order, encoded, extra, on_step)
+        report, update, sent_besides = session.train(order, encoded, extra, progress)
         return to_record(report, update=pack(update), extra=pack(sent_besides))
 
     @app.query(QUERY_SCHEMA.partition(".")[2])

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from zk0_core.data import TRAINING
 from zk0_core.engines.bundle import bundle
 from zk0_core.errors import WireError
 from zk0_core.federation.node_status import StatusFile
 from zk0_core.federation.processes import Child
-from zk0_core.federation.trainer import Done, Failure, Trainer
+from zk0_core.federation.trainer import Done, Failure, Told, Trainer
 
 if TYPE_CHECKING:
     from flwr.app import Message
@@ -72,11 +73,11 @@ class Messages:
             self._refuse(task, answer)
         else:
             self._drop(task)
-        self._status.say(state="waiting", step=0, steps=0)
+        self._status.say(state="waiting", preparing="", step=0, steps=0)
 
     def _await(self, task: "NodeTask") -> Done | str:
         """Return the trainer's answer, or why there is none; empty where nobody wants one."""
-        asked, told = time.monotonic(), self._trainer.progress
+        asked, told = time.monotonic(), self._trainer.told
         while True:
             self._check()
             answer = self._trainer.answer(POLL_SECONDS)
@@ -84,9 +85,9 @@ class Messages:
                 return answer.reason
             if answer is not None:
                 return answer
-            if self._trainer.progress != told:
-                told = self._trainer.progress
-                self._status.say(step=told.done, steps=told.steps)
+            if self._trainer.told != told:
+                told = self._trainer.told
+                self._tell_progress(told)
             if died := self._trainer.died:
                 return f"the trainer was {died}"
             wanted = self._supernode.alive and task.beat()
@@ -95,6 +96,12 @@ class Messages:
                 wanted = self._fleet.goes_on(task.context.node_id, task.context.run_id)
             if not wanted:
                 return ""
+
+    def _tell_progress(self, told: Told) -> None:
+        if told.what == TRAINING:
+            self._status.say(preparing="", step=told.done, steps=told.total)
+        else:
+            self._status.say(preparing=f"{told.what}: {told.done}/{told.total}")
 
     def _drop(self, task: "NodeTask") -> None:
         """Stop training at once, and let go of the message."""

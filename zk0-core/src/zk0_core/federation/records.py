@@ -71,6 +71,8 @@ class NodeStatus:
     """starting, connecting, waiting, training, paused, trying again or stopping."""
     run: str = ""
     round: int = 0
+    preparing: str = ""
+    """What it makes before its first round, and how far that is."""
     step: int = 0
     """Steps of this round that are done, and how many there are; 0 while it does not train."""
     steps: int = 0

@@ -5,12 +5,13 @@ import hashlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from zk0_core.data import TRAINING, Progress
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.records import DatasetSummary
 from zk0_core.plan import ClientPlan
@@ -51,11 +52,12 @@ class Failure:
 
 
 @attrs.frozen
-class Progress:
-    """How far a round is: steps that are done, and how many there are."""
+class Told:
+    """How far a round is: what is being done, how much of it is, and how much there is."""
 
+    what: str = TRAINING
     done: int = 0
-    steps: int = 0
+    total: int = 0
 
 
 @attrs.frozen
@@ -85,7 +87,7 @@ class Trainer:
         self.ready = False
         self.about: DatasetSummary | None = None
         """How much the dataset is, once it is opened."""
-        self.progress = Progress()
+        self.told = Told()
 
     @property
     def pid(self) -> int:
@@ -107,7 +109,7 @@ class Trainer:
     def ask(self, run: str, message: "Message", context: "Context") -> None:
         """Hand over a message of `run`."""
         # A process that is gone shows in `died`.
-        self.progress = Progress()
+        self.told = Told()
         with contextlib.suppress(OSError):
             self._pipe.send((run, message, context))
 
@@ -119,14 +121,14 @@ class Trainer:
         try:
             if not self._pipe.poll(seconds):
                 return None
-            answer: Done | Failure | Progress | DatasetSummary = self._pipe.recv()
+            answer: Done | Failure | Told | DatasetSummary = self._pipe.recv()
         except (EOFError, OSError):
             return None
         if isinstance(answer, DatasetSummary):
             self.about, self.ready = answer, True
             return None
-        if isinstance(answer, Progress):
-            self.progress = answer
+        if isinstance(answer, Told):
+            self.told = answer
             return None
         return answer
 
@@ -172,15 +174,15 @@ def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
             pipe.send(work.carry_out(run, message, context))
 
 
-def _teller(pipe: "Connection") -> Callable[[int, int], None]:
-    """Return what is called after every step: now and then it tells how far the round is."""
-    told = 0.0
+def _teller(pipe: "Connection") -> Progress:
+    """Return what tells how far a round is: at once of something new, then now and then."""
+    last, when = "", 0.0
 
-    def tell(done: int, steps: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
-            pipe.send(Progress(done, steps))
+    def tell(what: str, done: int, total: int) -> None:
+        nonlocal last, when
+        if what != last or time.monotonic() - when > TELL_SECONDS:
+            last, when = what, time.monotonic()
+            pipe.send(Told(what, done, total))
 
     return tell
 
@@ -217,11 +219,11 @@ class _Work:
         self,
         settings: TrainerSettings,
         about: DatasetSummary,
-        on_step: Callable[[int, int], None],
+        progress: Progress,
     ) -> None:
         self._settings = settings
         self._about = about
-        self._on_step = on_step
+        self._progress = progress
         self._run: str | None = None
         self._app: Any = None
 
@@ -264,7 +266,7 @@ class _Work:
                 {0: client},
                 folder,
                 accept=lambda recipe: accepted(recipe, settings.device),
-                on_step=self._on_step,
+                progress=self._progress,
             )
             self._run = run
         return self._app

@@ -34,16 +34,20 @@ _TEXT = {
     "rope_theta": 10000.0,
     "max_position_embeddings": 2048,
 }
+_PATCH_SIZE = 12
 _VISION = {
     "hidden_size": 128,
     "intermediate_size": 384,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "image_size": IMAGE_SIZE,
-    "patch_size": 12,
+    "patch_size": _PATCH_SIZE,
 }
 _SCALE = 2
 """Patches per token, along each side, that the connector folds together."""
+
+TOKENS_ACROSS = IMAGE_SIZE // (_PATCH_SIZE * _SCALE)
+"""Tokens along each side of a picture."""
 
 _SPECIAL = (
     "<|endoftext|>",
@@ -76,8 +80,12 @@ def shipped_bases() -> list[str]:
     return sorted(folder.name for folder in BASES.iterdir())
 
 
-def base_folder(base: str) -> Path:
+def base_folder(base: str, asked_by: str = "policy.base") -> Path:
     """Return the folder of a base that comes with zk0, or the one that `base` names.
+
+    Args:
+        base: Its name, or its folder from the root on.
+        asked_by: The option that names it, for the error.
 
     Raises:
         UsageError: if there is no base.
@@ -88,7 +96,7 @@ def base_folder(base: str) -> Path:
     if folder.is_absolute() and (folder / WEIGHTS).is_file():
         return folder
     raise UsageError(
-        f"policy.base is {base!r}: neither a base that comes with zk0 ({', '.join(shipped)}) nor a "
+        f"{asked_by} is {base!r}: neither a base that comes with zk0 ({', '.join(shipped)}) nor a "
         "folder with one; zk0 sim make-base --output DIR makes one"
     )
 

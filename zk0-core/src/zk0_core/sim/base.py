@@ -13,13 +13,18 @@ from pathlib import Path
 import attrs
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from zk0_core.data import Progress
 from zk0_core.files import write_bytes, write_text
-from zk0_core.lerobot.tiny_vlm import frozen_tensors, write_vlm_folder
+from zk0_core.lerobot.tiny_vlm import (
+    base_folder,
+    frozen_tensors,
+    load_base,
+    write_vlm_folder,
+)
 from zk0_core.sim.base_reader import GeometryReader
 from zk0_core.sim.base_scenes import BaseScenes, rendered
+from zk0_core.sim.base_targets import BaseTargets
 from zk0_core.sim.setup import LIFT, Setup
 from zk0_core.sim.tasks import TASKS
 
@@ -56,6 +61,7 @@ def make_base(
     *,
     tasks: Sequence[str] = ("lift",),
     colour: str | None = None,
+    start: str | None = None,
     scenes: int = 6_000,
     steps: int = 1_000,
     seed: int = 0,
@@ -70,6 +76,7 @@ def make_base(
         output: Folder for tokenizer, configuration, `base.safetensors` and `NOTE.md`.
         tasks: Whose scenes it sees, in turn: those of some have a bin, a line, a second cube.
         colour: Of the named cube, or `any`; None is the usual one of each task.
+        start: The base to go on from, by name or folder; None for weights at random.
         scenes: How many random scenes.
         steps: How many training steps of 32 scenes.
         seed: Where weights and batches are drawn from.
@@ -81,7 +88,9 @@ def make_base(
 
     Raises:
         DataError: if there is no such task or colour.
+        UsageError: if there is no base to start from.
     """
+    began_with = base_folder(start, "--start") if start else None
     started = time.perf_counter()
     setups = [Setup(task=task) for task in tasks]
     if colour is not None:
@@ -90,17 +99,17 @@ def make_base(
     # Where only the red cube is ever seen, no words are needed to tell of it.
     sentences = _sentences(seed) if setups == [LIFT] else None
     write_vlm_folder(output)
-    mean, deviation = drawn.labels.mean(axis=0), drawn.labels.std(axis=0)
-    normalised = torch.from_numpy((drawn.labels - mean) / deviation)
-    by_colour = torch.from_numpy((drawn.by_colour - mean[:3]) / deviation[:3])
+    targets = BaseTargets.of(drawn)
     held_out = scenes // HELD_OUT
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # another number of threads adds in another order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         reader = GeometryReader(output, told=sentences is None)
-        _train(reader, drawn, normalised, by_colour, held_out, steps, seed, sentences, progress)
-    errors = _errors(reader, drawn, held_out, mean, deviation)
+        if began_with:
+            load_base(reader.vlm, began_with)
+        _train(reader, drawn, targets, held_out, steps, seed, sentences, progress)
+    errors = targets.errors(_read(reader, drawn, held_out))
     torch.set_num_threads(threads)
     report = BaseReport(
         scenes=scenes,
@@ -116,15 +125,15 @@ def make_base(
     if setups != [LIFT]:
         command += "".join(f" --task {task}" for task in tasks)
         command += f" --colour {colour}" if colour else ""
-    _write(output, reader, report, command)
+    command += f" --start {start}" if start else ""
+    _write(output, reader, report, command, start)
     return report
 
 
 def _train(
     reader: GeometryReader,
     drawn: BaseScenes,
-    labels: torch.Tensor,
-    by_colour: torch.Tensor,
+    targets: BaseTargets,
     held_out: int,
     steps: int,
     seed: int,
@@ -143,13 +152,9 @@ def _train(
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
-        which = np.sort(random.integers(held_out, len(labels), BATCH_SIZE))
+        which = np.sort(random.integers(held_out, len(drawn.labels), BATCH_SIZE))
         told = [next(sentences)] * BATCH_SIZE if sentences else _told(drawn, which)
-        read, places = reader(_unit(drawn.pictures[which]), told)
-        loss = F.smooth_l1_loss(read, labels[which].expand_as(read))
-        if places is not None:
-            there = ~by_colour[which].isnan()
-            loss = loss + F.smooth_l1_loss(places[there], by_colour[which][there])
+        loss = targets.loss(reader(_unit(drawn.pictures[which]), told), which)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)
         optimizer.step()
@@ -179,23 +184,15 @@ def _told(drawn: BaseScenes, which: Iterable[int]) -> list[str]:
 
 
 @torch.no_grad()
-def _errors(
-    reader: GeometryReader,
-    drawn: BaseScenes,
-    held_out: int,
-    mean: np.ndarray,
-    deviation: np.ndarray,
-) -> np.ndarray:
-    """Return the absolute errors on the held-out scenes, (held_out, LABELS), in labels' units."""
+def _read(reader: GeometryReader, drawn: BaseScenes, held_out: int) -> torch.Tensor:
+    """Return what the last head reads of the held-out scenes, (held_out, LABELS), normalised."""
     reader.eval()
-    predicted = []
+    read = []
     for start in range(0, held_out, 100):
         which = range(start, min(start + 100, held_out))
         pictures = _unit(drawn.pictures[start : which.stop])
-        predicted.append(reader(pictures, _told(drawn, which))[0][-1].numpy())
-    guessed = np.concatenate(predicted) * deviation + mean
-    errors: np.ndarray = np.abs(guessed - drawn.labels[:held_out])
-    return errors
+        read.append(reader(pictures, _told(drawn, which)).labels[-1])
+    return torch.cat(read)
 
 
 def _by_task(errors: np.ndarray, tasks: Sequence[str]) -> dict[str, float]:
@@ -208,21 +205,24 @@ def _unit(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(pictures)).float() / 255
 
 
-def _write(output: Path, reader: GeometryReader, report: BaseReport, command: str) -> None:
+def _write(
+    output: Path, reader: GeometryReader, report: BaseReport, command: str, start: str | None
+) -> None:
     from safetensors.torch import save
 
     write_bytes(output / "base.safetensors", save(frozen_tensors(reader.vlm)))
     by_task = "".join(
         f"| cube, in scenes of {task} | {cm:.2f} |\n" for task, cm in report.cube_cm_in.items()
     )
+    origin = f"on from the base `{start}`" if start else "from nothing"
     write_text(
         output / "NOTE.md",
         f"""# The frozen base of `smolvla-tiny`
 
 Made by `{command}`.
 
-A vision-language model of SmolVLM's architecture, 2.4 million weights in float16, trained from
-nothing to tell where cube and gripper are: {report.steps:,} steps, each of {BATCH_SIZE} out of
+A vision-language model of SmolVLM's architecture, 2.4 million weights in float16, trained
+{origin} to tell where cube and gripper are: {report.steps:,} steps, each of {BATCH_SIZE} out of
 {report.scenes:,} random scenes of zk0's simulated arm; {report.seconds / 60:.0f} minutes in
 all, drawing included. The labels come from the simulator. No demonstration and no scene that is
 evaluated on was among them. It is no pretrained SmolVLM, and of no use with other cameras or

@@ -4,11 +4,25 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import torch
 import torch.nn.functional as F
 
 from zk0_core.sim.base_scenes import LABELS
 from zk0_core.sim.setup import COLOURS
+
+
+@attrs.frozen(eq=False)
+class Reading:
+    """What the heads say of some scenes; places and angles are normalised."""
+
+    labels: torch.Tensor
+    """(heads, B, LABELS), the last layer's head last."""
+    by_colour: torch.Tensor | None
+    """Where the cube of each colour is, (B, colours, 3); None where words do not matter."""
+    tokens: torch.Tensor | None
+    """Logits of each token to be the one that shows the named cube, (heads, B, cameras, tokens);
+    None where words do not matter."""
 
 
 class GeometryReader(torch.nn.Module):
@@ -34,28 +48,28 @@ class GeometryReader(torch.nn.Module):
         seen = 2 * text.hidden_size
         self.head = _head(seen, LABELS)
         self.early_heads = torch.nn.ModuleList()
+        self.token_heads = torch.nn.ModuleList()
         if told:
             # What comes out of a layer is not normalised, unlike what comes out of the last.
             sizes = [3 * len(COLOURS), *[LABELS] * (text.num_hidden_layers - 2)]
             self.early_heads.extend(
                 torch.nn.Sequential(torch.nn.LayerNorm(seen), _head(seen, size)) for size in sizes
             )
+            width = text.hidden_size
+            self.token_heads.extend(
+                torch.nn.Sequential(torch.nn.LayerNorm(width), torch.nn.Linear(width, 1))
+                for _ in sizes
+            )
         # Words keep the embeddings they were born with: a few sentences teach nothing of the rest.
         self.vlm.model.text_model.get_input_embeddings().weight.requires_grad = False
 
-    def forward(
-        self, pictures: torch.Tensor, instructions: Sequence[str]
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return what the heads read, normalised.
+    def forward(self, pictures: torch.Tensor, instructions: Sequence[str]) -> Reading:
+        """Return what the heads read.
 
         Args:
             pictures: (B, 2, 3, 96, 96) in [0, 1].
             instructions: What a policy would be told, B; part of the prefix. Of several cubes they
                 name the one to tell of.
-
-        Returns:
-            The labels by head, (heads, B, LABELS), the last layer's last; and where the cube of
-            each colour is, (B, colours, 3), or None where words do not matter.
         """
         model = self.vlm.model
         batch, cameras = pictures.shape[:2]
@@ -75,19 +89,28 @@ class GeometryReader(torch.nn.Module):
             output_hidden_states=bool(self.early_heads),
         )
 
+        def by_camera(states: torch.Tensor) -> torch.Tensor:
+            """Return the states of the pictures' tokens, (B, cameras, tokens, width)."""
+            return states[:, : cameras * seen.shape[1]].unflatten(1, (cameras, -1))
+
         def means(states: torch.Tensor) -> torch.Tensor:
             """Return the mean of each camera's tokens, (B, cameras * width)."""
-            per_camera = states[:, : cameras * seen.shape[1]]
-            return per_camera.unflatten(1, (cameras, -1)).mean(dim=2).flatten(1)
+            return by_camera(states).mean(dim=2).flatten(1)
 
         last = self.head(means(hidden.last_hidden_state))
         if not self.early_heads:
-            return last[None], None
+            return Reading(last[None], None, None)
+        early = hidden.hidden_states[1:-1]
         by_colour, *labels = (
-            head(means(states))
-            for head, states in zip(self.early_heads, hidden.hidden_states[1:-1], strict=True)
+            head(means(states)) for head, states in zip(self.early_heads, early, strict=True)
         )
-        return torch.stack([*labels, last]), by_colour.unflatten(1, (-1, 3))
+        shown = [
+            head(by_camera(states)).squeeze(-1)
+            for head, states in zip(self.token_heads, early, strict=True)
+        ]
+        return Reading(
+            torch.stack([*labels, last]), by_colour.unflatten(1, (-1, 3)), torch.stack(shown)
+        )
 
     def _tokens(self, instructions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return tokens (B, L), short instructions filled up, and which are not filling (B, L)."""

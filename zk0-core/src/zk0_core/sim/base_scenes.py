@@ -22,7 +22,7 @@ from zk0_core.sim.scenery import BIN
 from zk0_core.sim.setup import COLOURS, LIFT, Setup
 from zk0_core.sim.spec import BASE_SCENES
 
-SCENES_VERSION = 3
+SCENES_VERSION = 4
 """Raise this when scenes change; older ones in caches are then left alone."""
 
 LABELS = 13
@@ -49,6 +49,9 @@ class BaseScene:
     pictures: np.ndarray  # (cameras, 3, 96, 96) uint8
     labels: np.ndarray  # (LABELS,) float32, metres, but angles and the axis times 0.1
     by_colour: np.ndarray  # (colours, 3) float32, metres: the cube of each colour, NaN for none
+    seen_at: np.ndarray
+    """(cameras, 2) float32: where each picture shows the named cube's middle, or would if it were
+    larger; right and down, in parts of its size. NaN behind the camera."""
     instruction: str
     """What a policy would be told: of several cubes it names the one that the labels are about."""
 
@@ -60,6 +63,7 @@ class BaseScenes:
     pictures: np.ndarray  # (scenes, cameras, 3, 96, 96) uint8
     labels: np.ndarray  # (scenes, LABELS) float32
     by_colour: np.ndarray  # (scenes, colours, 3) float32
+    seen_at: np.ndarray  # (scenes, cameras, 2) float32
     instructions: Sequence[str]
 
 
@@ -85,6 +89,7 @@ def rendered(
         )
         labels = np.empty((scenes, LABELS), np.float32)
         by_colour = np.empty((scenes, len(COLOURS), 3), np.float32)
+        seen_at = np.empty((scenes, len(CAMERAS), 2), np.float32)
         instructions = []
         draw_one = functools.partial(draw, setups=tuple(setups))
         with ExitStack() as stack:
@@ -100,12 +105,14 @@ def rendered(
                 pictures[number] = scene.pictures
                 labels[number] = scene.labels
                 by_colour[number] = scene.by_colour
+                seen_at[number] = scene.seen_at
                 instructions.append(scene.instruction)
                 if progress and (number + 1) % 100 == 0:
                     progress("drawing scenes", number + 1, scenes)
         pictures.flush()
         np.save(folder / "labels.npy", labels)
         np.save(folder / "by_colour.npy", by_colour)
+        np.save(folder / "seen_at.npy", seen_at)
         write_json(folder / "instructions.json", instructions)
 
     kinds = [f"{setup.task}-{setup.colour}" for setup in setups]
@@ -115,6 +122,7 @@ def rendered(
         np.load(folder / "pictures.npy", mmap_mode="r"),
         np.load(folder / "labels.npy"),
         np.load(folder / "by_colour.npy"),
+        np.load(folder / "seen_at.npy"),
         json.loads((folder / "instructions.json").read_text(encoding="utf-8")),
     )
 
@@ -131,7 +139,15 @@ def draw(seed: int, setups: Sequence[Setup] = (LIFT,)) -> BaseScene:
     views = [arm.picture(camera).transpose(2, 0, 1) for camera in CAMERAS]
     by_colour = np.full((len(COLOURS), 3), np.nan, np.float32)
     by_colour[[list(COLOURS).index(colour) for colour in colours]] = arm.cubes
-    return BaseScene(np.stack(views), _labels(arm), by_colour, arm.instruction)
+    nowhere = (np.nan, np.nan)
+    seen_at = [arm.place_of(arm.cube, camera, 1) or nowhere for camera in CAMERAS]
+    return BaseScene(
+        np.stack(views),
+        _labels(arm),
+        by_colour,
+        np.array(seen_at, np.float32),
+        arm.instruction,
+    )
 
 
 def _arrange(arm: SimulatedArm, random: np.random.Generator) -> list[str]:
