@@ -11,7 +11,7 @@ from zk0_core.errors import DataError, UsageError
 from zk0_core.lerobot.cached_source import CachedSource
 from zk0_core.lerobot.examples import Chunks
 from zk0_core.lerobot.flow import flow_times
-from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, base_folder
+from zk0_core.lerobot.tiny_vlm import FROZEN_PARTS, base_folder, shipped_bases
 from zk0_core.tensors import fingerprint
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
@@ -247,15 +247,16 @@ def test_act_policy(dataset, statistics, views, tmp_path):
     assert (tmp_path / "again" / "policy_preprocessor.json").is_file()
 
 
-def test_shipped_base_is_frozen_and_small():
+@pytest.mark.parametrize("base", shipped_bases())
+def test_shipped_base_is_frozen_and_small(base):
     from safetensors.numpy import load_file
 
-    file = base_folder("lift") / "base.safetensors"
+    file = base_folder(base) / "base.safetensors"
     assert file.stat().st_size <= 8 * 1024**2
     tensors = load_file(file)
     assert all(name.startswith(FROZEN_PARTS) for name in tensors)
     assert all(tensor.dtype == np.float16 for tensor in tensors.values())
-    assert "zk0 sim make-base" in (base_folder("lift") / "NOTE.md").read_text()
+    assert "zk0 sim make-base" in (base_folder(base) / "NOTE.md").read_text()
 
 
 def test_a_base_is_one_of_ours_or_a_folder_named_from_the_root_on(tmp_path, monkeypatch):
@@ -274,8 +275,8 @@ def test_a_base_that_is_not_there():
     with pytest.raises(UsageError) as caught:
         TINY.build(TINY.options(base="lfit"))
     assert str(caught.value) == (
-        "policy.base is 'lfit': neither a base that comes with zk0 (lift) nor a folder with one; "
-        "zk0 sim make-base --output DIR makes one"
+        "policy.base is 'lfit': neither a base that comes with zk0 (four-tasks, lift) nor a folder "
+        "with one; zk0 sim make-base --output DIR makes one"
     )
 
 

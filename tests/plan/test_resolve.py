@@ -61,6 +61,7 @@ def test_the_default_preset(registry: Registry) -> None:
 
 def test_the_preset_of_several_tasks_tries_each(registry: Registry) -> None:
     plan = resolve_plan(preset_settings("four-tasks"), registry)
+    assert plan.policy.options["base"] == "four-tasks"
     tasks = ["lift", "place", "push", "sort"]
     assert [client.name for client in plan.clients] == tasks
     for evaluator in ("policy-loss", "sim-success"):
@@ -115,8 +116,8 @@ def test_json_is_lossless(resolve) -> None:
         (
             '"smolvla-tiny"',
             '"smolvla-tiny"\nbase = "lfit"',
-            "policy.base is 'lfit': neither a base that comes with zk0 (lift) nor a folder with "
-            "one; zk0 sim make-base --output DIR makes one",
+            "policy.base is 'lfit': neither a base that comes with zk0 (four-tasks, lift) nor a "
+            "folder with one; zk0 sim make-base --output DIR makes one",
         ),
         ("lr = 1e-3", "lr = 0", "lr must be > 0, got 0.0 (from run.toml)"),
         ("lr = 1e-3", "lr = 1e-8", "eta_min must be ≤ lr, got 5e-07 with lr 1e-08"),

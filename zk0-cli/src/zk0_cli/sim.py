@@ -74,7 +74,7 @@ def sim() -> None:
 @click.option(
     "--start",
     metavar="BASE",
-    help="A base to go on from: lift, which comes with zk0, or a folder.  [default: none]",
+    help="A base to go on from, such as lift, which comes with zk0, or a folder.  [default: none]",
 )
 @workers_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
