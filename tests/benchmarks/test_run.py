@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,30 @@ def test_results_as_a_table(bench: Any) -> None:
         "| 5.25 | 1 | 5.25 | 3 | wall 20.12 |",
         "| `help_seconds` | Seconds until `zk0 --help` has answered. | 5.25 | 1 |  | 3 |  |",
     ]
+
+
+def test_measures_are_taken_and_said() -> None:
+    """In their shortest form, of which no result is kept."""
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "--short", "--only"]
+    kept = (BENCHMARKS / "latest.json").read_bytes()
+    done = subprocess.run(
+        [*command, "help_seconds", "plugins_list_seconds"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    machine, *lines = done.stdout.splitlines()
+    assert re.search(r"[0-9a-f]{40}.*, \d+ cores, load \d+\.\d$", machine)
+    assert [re.sub(r"\b\d[\d.]*", "N", line) for line in lines] == [
+        "help_seconds N  (N)  Seconds until `zk0 --help` has answered.",
+        "plugins_list_seconds N  (N)  Seconds until `zk0 plugins list` has answered.",
+    ]
+    assert (BENCHMARKS / "latest.json").read_bytes() == kept
+
+
+def test_the_page_has_the_last_figures(bench: Any) -> None:
+    taken = json.loads((BENCHMARKS / "latest.json").read_text())
+    page = (BENCHMARKS.parent / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert "\n".join(bench.table(taken)) in page
+    assert taken["commit"][:7] in page and taken["processor"] in page
 
 
 def test_a_missing_gpu_is_said() -> None:
