@@ -3,8 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.command import Outcome, Zk0
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.run_folders import WriteRun
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -32,3 +40,38 @@ def said() -> Iterator[list[str]]:
     )
     yield lines
     logger.remove(number)
+
+
+@pytest.fixture
+def zk0(capsys: pytest.CaptureFixture[str]) -> Zk0:
+    """Runs the command in this process."""
+    from zk0_cli.main import main
+
+    def run(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        printed = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return Outcome(end.value.code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> "WriteRun":
+    """Writes a run folder, `small` among a folder of outputs."""
+    from tests.run_folders import write_run_folder
+
+    def write(*happened: Any, **more: Any) -> Path:
+        return write_run_folder(tmp_path / "outputs" / "small", *happened, **more)
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """The machine's own Chromium."""
+    from tests.browsers import chromium
+
+    with chromium() as started:
+        yield started

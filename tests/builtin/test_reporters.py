@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Zk0
-from tests.cli.conftest import zk0 as zk0  # the fixture
+from tests.command import Zk0
 from zk0_core.errors import PluginError, UsageError
 from zk0_core.history import History, Refusal, RoundRecord
 from zk0_core.metric_names import named_metrics

@@ -1,12 +1,8 @@
-"""Runs the command in this process: what it printed, and its exit status."""
+"""A run file for commands that only read one."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import pytest
-
-from zk0_cli.main import main
 
 RUN_FILE = """
 rounds = 1
@@ -20,28 +16,6 @@ name = "fedprox"
 [[clients]]
 dataset = "local:/data/left"
 """
-
-
-@attrs.frozen
-class Outcome:
-    status: int
-    out: str
-    error: str
-
-
-Zk0 = Callable[..., Outcome]
-
-
-@pytest.fixture
-def zk0(capsys: pytest.CaptureFixture[str]) -> Zk0:
-    def run(*arguments: str) -> Outcome:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        printed = capsys.readouterr()
-        assert isinstance(end.value.code, int)
-        return Outcome(end.value.code, printed.out, printed.err)
-
-    return run
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Zk0
-from tests.cli.conftest import zk0 as zk0  # the fixture
+from tests.command import Zk0
 from tests.compare.conftest import WriteRun
 
 SMALL = (

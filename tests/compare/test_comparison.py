@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.federation.test_run import small_plan
+from tests.small_runs import small_plan
 from zk0_core.compare.arms import Arm, arms_of
 from zk0_core.compare.comparison import compare_arms
 from zk0_core.compare.runs import train_arms

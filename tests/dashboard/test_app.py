@@ -11,12 +11,10 @@ import attrs
 import httpx
 import pytest
 
-from tests.cli.conftest import Zk0
-from tests.cli.conftest import zk0 as zk0  # the fixture
+from tests.command import Zk0
 from tests.dashboard.serving import served
-from tests.report.conftest import WriteRun, history
-from tests.report.conftest import write_run as write_run
-from tests.report.test_page import Page
+from tests.markup import Page
+from tests.run_folders import WriteRun, history
 from zk0_core.dashboard.runs import LOG_LINES, runs_below, state_of
 from zk0_core.history import History, to_line
 

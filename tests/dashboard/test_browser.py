@@ -7,9 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.dashboard.serving import served
-from tests.report.conftest import WriteRun, history, write_film
-from tests.report.conftest import write_run as write_run
-from tests.report.test_browser import browser as browser  # the fixture
+from tests.run_folders import WriteRun, history, write_film
 from zk0_core.files import write_json
 from zk0_core.history import History, to_line
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.conftest import Zk0
-from tests.cli.conftest import zk0 as zk0  # the fixture
+from tests.command import Zk0
 from tests.dashboard.serving import served
-from tests.report.conftest import WriteRun
-from tests.report.conftest import write_run as write_run
+from tests.run_folders import WriteRun
 from zk0_core.dashboard.sources import ServedFederation
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.records import ServerSettings, write

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.long
@@ -28,17 +29,15 @@ dataset = "sim:lift?region=right&episodes=2"
 """
 
 
-def session(leader: int) -> dict[int, str]:
-    """Return the processes of a session, by id, with their command lines."""
-    found = {}
-    for entry in Path("/proc").iterdir():
+def session(leader: int) -> list[psutil.Process]:
+    """Return the processes of a session that have not ended."""
+    found = []
+    for process in psutil.process_iter():
         try:
-            after_name = (entry / "stat").read_text().rpartition(")")[2].split()
-            state, number = after_name[0], int(after_name[3])
-            if number == leader and state != "Z":
-                found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
-        except (OSError, ValueError, IndexError):
-            continue  # no process, or one that has just ended
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue  # it has just ended
     return found
 
 
@@ -49,7 +48,6 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return met
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(RUN_FILE)
     zk0 = Path(sys.executable).parent / "zk0"
@@ -73,10 +71,10 @@ def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
         wait_until(lambda: not session(run.pid), seconds=30)
-        assert session(run.pid) == {}
+        assert session(run.pid) == []
     finally:
         if run.poll() is None:
             run.kill()
             run.wait()
         for process in session(run.pid):
-            os.kill(process, signal.SIGKILL)
+            process.kill()

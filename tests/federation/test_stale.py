@@ -1,9 +1,7 @@
 """A SuperNode lets go of a reply when it learns that the run has ended; the node goes on."""
 
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -13,48 +11,31 @@ from flwr.proto.message_pb2 import PushObjectResponse
 from flwr.proto.runtime_pb2 import PushAppMessagesRequest, PushAppMessagesResponse
 from flwr.supercore.runtime import RuntimeHttpClient
 
+from tests.answering import Asked, answering
 from zk0_core.engines._flower_network import NodeTask, StaleTask
 from zk0_core.federation.node import Node
 
 
-class ForgetfulSuperNode(BaseHTTPRequestHandler):
-    """Asks for every piece of a reply, and has forgotten the reply when they come."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.path.endswith("/push-messages"):
-            pushed = PushAppMessagesRequest.FromString(body)
-            wanted = [tree.object_id for tree in pushed.message_object_trees]
-            answer = PushAppMessagesResponse(objects_to_push=wanted).SerializeToString()
-        else:
-            assert self.path.endswith("/push-object"), self.path
-            answer = PushObjectResponse(stored=False).SerializeToString()
-        self.send_response(200)
-        self.send_header("content-type", "application/protobuf")
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+def forgetful_supernode(asked: Asked) -> tuple[int, bytes]:
+    """Ask for every piece of a reply, and have forgotten the reply when they come."""
+    if asked.path.endswith("/push-messages"):
+        pushed = PushAppMessagesRequest.FromString(asked.body)
+        wanted = [tree.object_id for tree in pushed.message_object_trees]
+        return 200, PushAppMessagesResponse(objects_to_push=wanted).SerializeToString()
+    assert asked.path.endswith("/push-object"), asked.path
+    return 200, PushObjectResponse(stored=False).SerializeToString()
 
 
 @pytest.fixture
 def task() -> Iterator[NodeTask]:
     """A task taken from such a SuperNode."""
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), ForgetfulSuperNode)
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
-    task = NodeTask.__new__(NodeTask)
-    task._client = RuntimeHttpClient.from_server_address(
-        server_address=f"127.0.0.1:{listening.server_port}",
-        insecure=True,
-        root_certificates=None,
-        interceptors=[],
-    )
-    task.context = Context(1, 2, {}, RecordDict(), {})
-    yield task
-    listening.shutdown()
-    listening.server_close()
+    with answering(forgetful_supernode) as address:
+        task = NodeTask.__new__(NodeTask)
+        task._client = RuntimeHttpClient.from_server_address(
+            server_address=address, insecure=True, root_certificates=None, interceptors=[]
+        )
+        task.context = Context(1, 2, {}, RecordDict(), {})
+        yield task
 
 
 def reply() -> Message:

@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.answering import Asked, answering
 from zk0_core.engines._flower_network import Fleet
 from zk0_core.federation.certificates import ensure_node_key, load_node_key
 from zk0_core.federation.processes import free_port
@@ -22,22 +21,12 @@ def server() -> Iterator[tuple[str, Seen]]:
     """Yield where something listens that knows nobody, and what it was asked."""
     seen: Seen = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            seen.append((self.path, "flwr-signature" in self.headers))
-            self.send_response(404)
-            self.send_header("content-length", "0")
-            self.end_headers()
+    def know_nobody(asked: Asked) -> tuple[int, bytes]:
+        seen.append((asked.path, "flwr-signature" in asked.headers))
+        return 404, b""
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    listening = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{listening.server_port}", seen
-    listening.shutdown()
-    listening.server_close()
+    with answering(know_nobody) as address:
+        yield address, seen
 
 
 def test_the_runner_asks_with_its_key(server: tuple[str, Seen], tmp_path: Path) -> None:

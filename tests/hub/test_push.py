@@ -8,11 +8,9 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.cli.conftest import Zk0
-from tests.cli.conftest import zk0 as zk0  # the fixture
+from tests.command import Zk0
 from tests.hub.server import TOKEN, Hub, hub
-from tests.report.conftest import WriteRun, history, plan
-from tests.report.conftest import write_run as write_run
+from tests.run_folders import WriteRun, history, plan
 from zk0_core.errors import UsageError
 from zk0_core.files import write_json
 from zk0_core.history import History

@@ -1,42 +1,15 @@
-"""A federation of three nodes, and runs on it that take long enough to be hit in their middle."""
+"""Runs on the federation `crowd` that take long enough to be hit in their middle."""
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.network.conftest import World, wait_until
-from zk0_core.federation.runs import Runs
+from tests.network.world import World, wait_until
 
 NAMES = ("ann", "bob", "cem")
 STEP_SECONDS = 1.0
 """A round has three steps: long enough to be hit in its middle."""
-
-
-@pytest.fixture(scope="module")
-def crowd(world: World) -> World:
-    """All three are enrolled; ann and bob run."""
-    world.start_server()
-    for name in NAMES:
-        world.enroll(name)
-    for name in NAMES[:2]:
-        world.start_node(name)
-    world.await_nodes(*NAMES[:2])
-    return world
-
-
-@pytest.fixture
-def nothing_goes_on(crowd: World) -> Iterator[None]:
-    """Begin when all nodes are free, and leave no run behind when a test fails in its middle."""
-    for name in NAMES:
-        wait_until(f"{name} is free", lambda name=name: crowd.node(name).get("state") != "training")
-    yield
-    for entry in Runs(crowd.server).all():
-        if not entry.over:
-            crowd.zk0("stop", entry.name)
 
 
 def submit(world: World, rounds: int, **asked: object) -> tuple[subprocess.Popen[bytes], Path]:

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.proto.message_pb2 import PushObjectRequest
 
-from tests.network.conftest import SECONDS, World, wait_until
+from tests.network.world import SECONDS, World, wait_until
 from zk0_core.engines._flower_control import Control
 from zk0_core.engines._flower_network import NODE_CALLS, Fleet, TaskSource
 from zk0_core.engines.bundle import bundle

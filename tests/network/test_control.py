@@ -1,44 +1,27 @@
 """What the SuperLink says of a run, and what it does not."""
 
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.answering import answering, tls_of
 from zk0_core.engines._flower_control import Control
 from zk0_core.errors import Zk0Error
-from zk0_core.federation.certificates import ensure_authority, ensure_server_certificate
+from zk0_core.federation.certificates import ensure_authority
 from zk0_core.federation.folder import ServerFolder
 
 
 @contextmanager
 def superlink_that_answers(status: int, folder: ServerFolder) -> Iterator[Control]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(b"database is locked")
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
     ensure_authority(folder.certificates)
-    certificate = ensure_server_certificate(folder.certificates, ["127.0.0.1"])
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, folder.certificates / "server.key")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            with closing(Control(f"127.0.0.1:{server.server_port}", folder.ca)) as control:
-                yield control
-        finally:
-            server.shutdown()
+    tls = tls_of(folder.certificates, "127.0.0.1")
+    with (
+        answering(lambda asked: (status, b"database is locked"), tls) as address,
+        closing(Control(address, folder.ca)) as control,
+    ):
+        yield control
 
 
 def test_a_run_is_unknown_only_when_the_superlink_says_so(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.dashboard.serving import served
-from tests.network.conftest import World
+from tests.network.world import World
 from zk0_core.dashboard.sources import ServedFederation
 
 pytestmark = pytest.mark.network

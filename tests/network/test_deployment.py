@@ -5,16 +5,15 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.network.conftest import World, wait_until
+from tests.network.crowd import NAMES, rounds, trained
+from tests.network.world import World, wait_until
+from tests.small_runs import history_without_times
 from zk0_core.testing.examples import LENGTHS
 
 pytestmark = pytest.mark.network
-NAMES = ("ann", "bob", "cem")
-TIMES = ("seconds", "seconds_data", "seconds_compute", "dataset")
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +43,7 @@ def test_final_parameters_are_the_same_bytes(both: tuple[Path, Path]) -> None:
 
 
 def test_the_history_is_the_same(both: tuple[Path, Path]) -> None:
-    def timeless(value: object) -> object:
-        if isinstance(value, dict):
-            return {k: timeless(v) for k, v in value.items() if k not in TIMES}
-        return [timeless(entry) for entry in value] if isinstance(value, list) else value
-
-    local, remote = (
-        [timeless(json.loads(line)) for line in (f / "history.jsonl").read_text().splitlines()]
-        for f in both
-    )
-    assert [entry["params_hash"] for entry in local] == [e["params_hash"] for e in remote]
+    local, remote = (history_without_times(folder, others=["dataset"]) for folder in both)
     assert local == remote
 
 
@@ -85,11 +75,6 @@ def test_what_is_shown_of_the_federation(both: tuple[Path, Path], world: World) 
     assert status["bytes_up"] > 0
 
 
-def rounds(output: Path) -> list[dict[str, Any]]:
-    lines = (output / "history.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
 def test_who_leaves_by_itself_and_who_has_another_version(
     both: tuple[Path, Path], world: World
 ) -> None:
@@ -112,9 +97,8 @@ def test_who_leaves_by_itself_and_who_has_another_version(
     )
     assert done.returncode == 0, done.stderr + world.said()
     assert wait_until("eve leaves", lambda: eve.poll() is not None and [eve.poll()]) == [0]
-    assert "eve" in {client["client"] for client in rounds(output)[1]["clients"]}
-    taking_part = {client["client"] for entry in rounds(output) for client in entry["clients"]}
-    assert "dan" not in taking_part
+    assert "eve" in trained(output)[1]
+    assert not [names for names in trained(output) if "dan" in names]
     said = (
         "client half of policy 'toy': this node has version 2 (zk0-toy 1.0), the server 1 "
         "(zk0-toy 1.0); install the same one on both"

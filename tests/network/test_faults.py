@@ -7,22 +7,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.network.conftest import World, wait_until
 from tests.network.crowd import (
     await_round,
     await_training,
-    crowd,
     ends_well,
-    nothing_goes_on,
     rounds,
     submit,
     trained,
 )
+from tests.network.world import World, wait_until
 from zk0_core.federation.records import RunEntry
 from zk0_core.federation.runs import Runs
 from zk0_core.federation.server import process_of
 
-__all__ = ["crowd", "nothing_goes_on"]  # fixtures
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("nothing_goes_on")]
 
 

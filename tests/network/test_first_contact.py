@@ -17,8 +17,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.network.conftest import PLUGIN, wait_until
-from tests.network.test_handshake import Answering, answering, node  # noqa: F401
+from tests.network.hello import Serve
+from tests.network.world import PLUGIN, wait_until
 from zk0_core.federation import certificates
 from zk0_core.federation.certificates import ensure_authority
 from zk0_core.federation.folder import NodeFolder
@@ -61,9 +61,9 @@ def home(tmp_path: Path) -> NodeFolder:
 @pytest.fixture(params=FAULTS)
 def fault(
     request: pytest.FixtureRequest,
-    answering: Answering,  # noqa: F811
+    serve: Serve,
     home: NodeFolder,
-    node: NodeFolder,  # noqa: F811
+    node: NodeFolder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Fault]:
@@ -78,7 +78,7 @@ def fault(
         "another version": {"wire": 99},
         "not approved": {"name": None},
     }
-    address = answering(**answers.get(name, {}))
+    address = serve(**answers.get(name, {}))
     certificate = node.ca
     if name == "another authority":
         certificate = ensure_authority(tmp_path / "other")

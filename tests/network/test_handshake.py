@@ -1,24 +1,17 @@
 """What keeps a node from connecting is told in one line, with the fix."""
 
 import datetime
-import json
 import socket
-import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.network.hello import Serve
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation import certificates
 from zk0_core.federation.certificates import (
     ensure_authority,
-    ensure_node_key,
-    ensure_server_certificate,
     fingerprint,
 )
 from zk0_core.federation.folder import NodeFolder
@@ -32,61 +25,6 @@ from zk0_core.federation.handshake import (
 from zk0_core.federation.processes import free_port
 from zk0_core.wire.orders import WIRE_VERSION
 
-Answering = Callable[..., ServerAddress]
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> NodeFolder:
-    folder = NodeFolder(tmp_path / "client")
-    ensure_node_key(folder.key)
-    return folder
-
-
-@pytest.fixture
-def answering(tmp_path: Path, node: NodeFolder) -> Iterator[Answering]:
-    """A server that answers every question as given, with a certificate of its own authority."""
-    servers: list[HTTPServer] = []
-
-    def serve(
-        status: int = 200,
-        names: tuple[str, ...] = ("127.0.0.1",),
-        ahead: float = 0.0,
-        **answer: Any,
-    ) -> Any:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["content-length"]))
-                now = {"time": time.time() + ahead}
-                content = json.dumps(hello(**now, **answer)).encode()
-                self.send_response(status)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *said: object) -> None:
-                pass
-
-        folder = tmp_path / "certificates"
-        node.ca.write_bytes(ensure_authority(folder).read_bytes())
-        certificate = ensure_server_certificate(folder, names)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, folder / "server.key")
-        server = HTTPServer(("127.0.0.1", 0), Handler)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-        return ServerAddress("127.0.0.1", server.server_port)
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def hello(**answer: Any) -> dict[str, Any]:
-    known = {"wire": WIRE_VERSION, "name": "left", "online": False}
-    return {**known, **answer}
-
 
 def refusal(address: ServerAddress, node: NodeFolder, kind: type[Zk0Error] = Zk0Error) -> str:
     with pytest.raises(Zk0Error) as refused:
@@ -96,8 +34,8 @@ def refusal(address: ServerAddress, node: NodeFolder, kind: type[Zk0Error] = Zk0
     return str(refused.value)
 
 
-def test_a_node_that_may_come(answering: Answering, node: NodeFolder) -> None:
-    check_server(answering(), node, "left")
+def test_a_node_that_may_come(serve: Serve, node: NodeFolder) -> None:
+    check_server(serve(), node, "left")
 
 
 @pytest.mark.parametrize(
@@ -118,8 +56,8 @@ def test_addresses_are_taken_apart() -> None:
     assert str(ServerAddress("::1", 9443)) == "[::1]:9443"
 
 
-def test_nobody_listens(answering: Answering, node: NodeFolder) -> None:
-    answering()
+def test_nobody_listens(serve: Serve, node: NodeFolder) -> None:
+    serve()
     port = free_port()
     assert refusal(ServerAddress("127.0.0.1", port), node, NotYet) == (
         f"nobody listens at 127.0.0.1:{port}; check the address and the port, and that the server "
@@ -127,15 +65,15 @@ def test_nobody_listens(answering: Answering, node: NodeFolder) -> None:
     )
 
 
-def test_there_is_no_such_host(answering: Answering, node: NodeFolder) -> None:
-    answering()
+def test_there_is_no_such_host(serve: Serve, node: NodeFolder) -> None:
+    serve()
     assert refusal(ServerAddress("nowhere.invalid", 9443), node) == (
         "there is no host 'nowhere.invalid'; check the server's address"
     )
 
 
-def test_what_listens_speaks_no_tls(answering: Answering, node: NodeFolder) -> None:
-    answering()
+def test_what_listens_speaks_no_tls(serve: Serve, node: NodeFolder) -> None:
+    serve()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
@@ -153,8 +91,8 @@ def test_what_listens_speaks_no_tls(answering: Answering, node: NodeFolder) -> N
         thread.join()
 
 
-def test_another_authority(answering: Answering, node: NodeFolder, tmp_path: Path) -> None:
-    address = answering()
+def test_another_authority(serve: Serve, node: NodeFolder, tmp_path: Path) -> None:
+    address = serve()
     node.ca.write_bytes(ensure_authority(tmp_path / "other").read_bytes())
     assert refusal(address, node).startswith(
         f"the certificate of {address} is not from the authority that this node trusts ("
@@ -162,22 +100,22 @@ def test_another_authority(answering: Answering, node: NodeFolder, tmp_path: Pat
 
 
 def test_an_expired_certificate(
-    answering: Answering, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificates, "BACKDATED", datetime.timedelta(days=400))
     monkeypatch.setattr(certificates, "SERVER_DAYS", -1)
-    address = answering()
+    address = serve()
     said = refusal(address, node)
     assert said.startswith(f"the certificate of {address} has expired, if this machine's clock (2")
     assert said.endswith("gets a new one with zk0 server stop and zk0 server start")
 
 
 def test_a_clock_that_is_behind_the_certificate(
-    answering: Answering, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificates.ensure_authority(node.path.parent / "certificates")
     monkeypatch.setattr(certificates, "BACKDATED", datetime.timedelta(days=-1))
-    address = answering()
+    address = serve()
     said = refusal(address, node)
     assert said.startswith(
         f"the certificate of {address} does not hold yet by this machine's clock"
@@ -189,57 +127,55 @@ def test_a_clock_that_is_behind_the_certificate(
     ("seconds", "words"),
     [(86400 * 2, "2 days behind"), (-86400 * 2, "2 days ahead of"), (-600, "10 minutes ahead of")],
 )
-def test_a_clock_that_is_off(
-    answering: Answering, node: NodeFolder, seconds: float, words: str
-) -> None:
-    assert refusal(answering(ahead=seconds), node) == (
+def test_a_clock_that_is_off(serve: Serve, node: NodeFolder, seconds: float, words: str) -> None:
+    assert refusal(serve(ahead=seconds), node) == (
         f"the clock of this machine is {words} the server's; set it right, for example with "
         "sudo timedatectl set-ntp true"
     )
 
 
-def test_a_certificate_for_another_name(answering: Answering, node: NodeFolder) -> None:
-    assert refusal(answering(names=("arms.example.org",)), node) == (
+def test_a_certificate_for_another_name(serve: Serve, node: NodeFolder) -> None:
+    assert refusal(serve(names=("arms.example.org",)), node) == (
         "the certificate of 127.0.0.1 is for another name; use the address that zk0 server status "
         "shows, or have the admin add this one: zk0 server start --address 127.0.0.1"
     )
 
 
-def test_messages_of_another_version(answering: Answering, node: NodeFolder) -> None:
-    assert refusal(answering(wire=WIRE_VERSION + 1), node, UsageError) == (
+def test_messages_of_another_version(serve: Serve, node: NodeFolder) -> None:
+    assert refusal(serve(wire=WIRE_VERSION + 1), node, UsageError) == (
         f"the server's messages have version {WIRE_VERSION + 1}, this node's {WIRE_VERSION}; "
         "install the same version of zk0 on both"
     )
 
 
-def test_a_key_that_nobody_approved(answering: Answering, node: NodeFolder) -> None:
-    said = refusal(answering(name=None), node, NotYet)
+def test_a_key_that_nobody_approved(serve: Serve, node: NodeFolder) -> None:
+    said = refusal(serve(name=None), node, NotYet)
     assert said.startswith(
         "the server does not know this node's key; its admin lets it in with: "
         "zk0 server nodes approve left 'ecdsa-sha2-nistp384 "
     )
 
 
-def test_a_key_with_another_name(answering: Answering, node: NodeFolder) -> None:
-    assert refusal(answering(name="right"), node, UsageError) == (
+def test_a_key_with_another_name(serve: Serve, node: NodeFolder) -> None:
+    assert refusal(serve(name="right"), node, UsageError) == (
         "the server knows this key as 'right', not 'left'; enroll again with --node right, or have "
         "the admin remove that one: zk0 server nodes remove right"
     )
 
 
-def test_two_nodes_with_one_key(answering: Answering, node: NodeFolder) -> None:
-    said = refusal(answering(online=True), node, Connected)
+def test_two_nodes_with_one_key(serve: Serve, node: NodeFolder) -> None:
+    said = refusal(serve(online=True), node, Connected)
     assert said.startswith("a node with this key is connected already: every node needs a key of")
     assert said.endswith("wait, or start with --retry")
 
 
-def test_a_server_that_is_not_ready(answering: Answering, node: NodeFolder) -> None:
-    address = answering(status=503, error="the server is starting; try again")
+def test_a_server_that_is_not_ready(serve: Serve, node: NodeFolder) -> None:
+    address = serve(status=503, error="the server is starting; try again")
     assert refusal(address, node, NotYet) == f"{address}: the server is starting; try again"
 
 
-def test_a_node_that_was_never_enrolled(answering: Answering, node: NodeFolder) -> None:
-    address = answering()
+def test_a_node_that_was_never_enrolled(serve: Serve, node: NodeFolder) -> None:
+    address = serve()
     node.ca.unlink()
     assert refusal(address, node, UsageError) == (
         f"{node.ca} is not there; enroll first: zk0 client enroll --server HOST:PORT "
@@ -248,10 +184,10 @@ def test_a_node_that_was_never_enrolled(answering: Answering, node: NodeFolder) 
 
 
 def test_an_authority_is_known_by_its_fingerprint(
-    answering: Answering, node: NodeFolder, tmp_path: Path
+    serve: Serve, node: NodeFolder, tmp_path: Path
 ) -> None:
     pem = ensure_authority(tmp_path / "certificates").read_text()
-    address = answering(certificate=pem)
+    address = serve(certificate=pem)
     wanted = fingerprint(pem.encode())
     assert fetch_authority(address, wanted.upper()) == pem.encode()
     with pytest.raises(UsageError) as refused:

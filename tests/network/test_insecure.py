@@ -9,8 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.network.conftest import SECONDS, World
-from tests.network.test_operate import Typist, commands
+from tests.network.typist import Typist, commands
+from tests.network.world import SECONDS, World
 from zk0_core.errors import Zk0Error
 from zk0_core.federation.certificates import ensure_node_key
 from zk0_core.federation.folder import NodeFolder

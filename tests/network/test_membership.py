@@ -2,19 +2,16 @@
 
 import pytest
 
-from tests.network.conftest import World, wait_until
 from tests.network.crowd import (
     await_round,
     await_training,
-    crowd,
     ends_well,
-    nothing_goes_on,
     submit,
     trained,
 )
+from tests.network.world import World, wait_until
 from zk0_core.federation.processes import is_running
 
-__all__ = ["crowd", "nothing_goes_on"]  # fixtures
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("nothing_goes_on")]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.network.conftest import World, wait_until
+from tests.network.world import World, wait_until
 from zk0_core.federation import nginx
 from zk0_core.federation.processes import is_running
 from zk0_core.federation.server import control_of, process_of
@@ -22,7 +22,7 @@ NAMES = ("ann", "bob")
 
 
 @pytest.fixture(params=["built-in", "nginx"])
-def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A server with two nodes, and what listens outside."""
     if request.param == "nginx" and not nginx.is_chosen("auto", tmp_path):
         pytest.skip("nginx is not installed here, or too old")
@@ -60,18 +60,18 @@ def stop(world: World) -> None:
     assert "is killed" not in (world.server.logs / "server.log").read_text(), world.said()
 
 
-def test_every_process_ends_by_itself(crowd: World) -> None:
+def test_every_process_ends_by_itself(pair: World) -> None:
     """After a run, and in the middle of one while somebody is connected and says nothing."""
-    submitted = submit(crowd, 0.0)
+    submitted = submit(pair, 0.0)
     wait_until("the run is done", lambda: submitted.poll() is not None)
-    assert submitted.returncode == 0, crowd.said()
-    stop(crowd)
+    assert submitted.returncode == 0, pair.said()
+    stop(pair)
 
-    crowd.start_again()
-    crowd.await_nodes(*NAMES)
-    submit(crowd, 600.0)
-    wait_until("ann trains", lambda: crowd.node("ann").get("state") == "training")
+    pair.start_again()
+    pair.await_nodes(*NAMES)
+    submit(pair, 600.0)
+    wait_until("ann trains", lambda: pair.node("ann").get("state") == "training")
     # Flower's own server would wait half a minute for the end of this connection.
-    with closing(control_of(crowd.server)) as idle:
+    with closing(control_of(pair.server)) as idle:
         assert {node.name for node in idle.nodes()} == set(NAMES)
-        stop(crowd)
+        stop(pair)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.report.conftest import WriteRun, write_film
+from tests.run_folders import WriteRun, write_film
 from zk0_core.files import write_json
 from zk0_core.report.analysis import video_analysis
 

@@ -1,40 +1,17 @@
 """The page in a real browser: it fetches nothing, fits a phone, and its videos play."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.report.conftest import WriteRun
+from tests.run_folders import WriteRun
 from zk0_core.report.page import write_page
 from zk0_core.report.reading import read_run
 
 pytestmark = pytest.mark.browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
-QUIET = (
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    assert found, f"no browser: install Chromium, so that one of {', '.join(NAMES)} is on PATH"
-    # Chromium refuses its sandbox to root.
-    flags = [*QUIET, "--no-sandbox"] if os.getuid() == 0 else [*QUIET]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=flags)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Zk0
-from tests.cli.conftest import zk0 as zk0  # the fixture
-from tests.report.conftest import WriteRun, history, plan
+from tests.command import Zk0
+from tests.run_folders import WriteRun, history, plan
 from zk0_core.parts import build_reporter
 from zk0_core.plan import PluginChoice
 from zk0_core.preset import preset_settings

@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.report.conftest import client, history, plan, scored, tried
+from tests.run_folders import client, history, plan, scored, tried
 from zk0_core.history import History, Refusal, RoundRecord
 from zk0_core.plan import RunPlan
 from zk0_core.report.figures import Ends, figures_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import WriteRun, write_film
+from tests.run_folders import WriteRun, write_film
 from zk0_core.files import write_json
 from zk0_core.report import films
 from zk0_core.report.films import choose_films, spread

@@ -2,12 +2,12 @@
 
 import itertools
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import attrs
 
-from tests.report.conftest import WriteRun, client, history, plan
+from tests.markup import Page
+from tests.run_folders import WriteRun, client, history, plan
 from zk0_core.history import History, Refusal, RoundRecord
 from zk0_core.plan import ClientPlan
 from zk0_core.report import page as page_module
@@ -16,28 +16,6 @@ from zk0_core.report.page import write_page
 from zk0_core.report.reading import read_run
 
 EVIL = '<script>alert("x")</script>$'
-
-
-class Page(HTMLParser):
-    """Elements of a page, and what is wrong with them."""
-
-    VOID = ("meta", "link", "br", "path", "use", "rect", "line")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
 
 
 def written(folder: Path) -> str:

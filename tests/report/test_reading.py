@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import WriteRun, history
+from tests.run_folders import WriteRun, history
 from zk0_core.errors import DataError, UsageError, Zk0Error
 from zk0_core.report.reading import read_run
 

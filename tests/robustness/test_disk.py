@@ -15,7 +15,7 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from tests.federation.test_run import history_without_times, model_hash, small_plan
+from tests.small_runs import history_without_times, model_hash, small_plan
 from zk0_core.cache import cache_folder
 from zk0_core.disk import (
     SPARE,

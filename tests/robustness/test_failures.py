@@ -11,7 +11,7 @@ import attrs
 import pytest
 from flwr.app import Error, RecordDict
 
-from tests.federation.test_run import small_plan
+from tests.small_runs import small_plan
 from zk0_core.errors import RoundError
 from zk0_core.history import from_line, to_line
 from zk0_core.plan import PluginChoice

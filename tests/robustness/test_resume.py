@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.federation.test_run import history_without_times, model_hash, small_plan
+from tests.small_runs import history_without_times, model_hash, small_plan
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.history import to_line
 from zk0_core.plan import PluginChoice, RunPlan

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import pytest
 
 from zk0_core.files import write_json
 from zk0_core.history import ClientRecord, History, Refusal, RoundRecord, to_line
@@ -110,25 +109,22 @@ def write_film(path: Path, pictures: int = 6) -> None:
         container.mux(stream.encode(None))
 
 
-@pytest.fixture
-def write_run(tmp_path: Path) -> WriteRun:
-    """Writes a run folder: plan, history, and two films a round if asked."""
-
-    def write(
-        happened: History | None = None, planned: RunPlan | None = None, films: bool = False
-    ) -> Path:
-        happened = history() if happened is None else happened
-        folder = tmp_path / "outputs" / "small"
-        folder.mkdir(parents=True)
-        (folder / "plan.toml").write_text(plan_to_toml(planned or plan()))
-        lines = [to_line(record) + "\n" for record in happened.rounds]
-        (folder / "history.jsonl").write_text("".join(lines))
-        for record in happened.rounds if films else ():
-            for start in (0, 1):
-                path = folder / f"evaluate/round_{record.round}/start_{start}.mp4"
-                write_film(path)
-                facts = {"region": "left", "success": record.round == 2, "seconds": 4.0}
-                write_json(path.with_suffix(".json"), facts)
-        return folder
-
-    return write
+def write_run_folder(
+    folder: Path,
+    happened: History | None = None,
+    planned: RunPlan | None = None,
+    films: bool = False,
+) -> Path:
+    """Write a run folder: plan, history, and two films a round if asked; return it."""
+    happened = history() if happened is None else happened
+    folder.mkdir(parents=True)
+    (folder / "plan.toml").write_text(plan_to_toml(planned or plan()))
+    lines = [to_line(record) + "\n" for record in happened.rounds]
+    (folder / "history.jsonl").write_text("".join(lines))
+    for record in happened.rounds if films else ():
+        for start in (0, 1):
+            path = folder / f"evaluate/round_{record.round}/start_{start}.mp4"
+            write_film(path)
+            facts = {"region": "left", "success": record.round == 2, "seconds": 4.0}
+            write_json(path.with_suffix(".json"), facts)
+    return folder
