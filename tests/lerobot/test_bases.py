@@ -9,10 +9,11 @@ from zk0_core.errors import DataError, UsageError, Zk0Error
 from zk0_core.lerobot.compatibility import check_supported
 from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
 from zk0_core.lerobot.tiny_vlm import WEIGHTS, base_folder, load_frozen, write_vlm_folder
-from zk0_core.sim.base import learning_rate, make_base
+from zk0_core.sim.base import make_base
 from zk0_core.sim.base_reader import GeometryReader, Reading
 from zk0_core.sim.base_scenes import LABELS, draw
 from zk0_core.sim.base_targets import BaseTargets, tokens_at
+from zk0_core.sim.base_training import learning_rate
 from zk0_core.sim.setup import COLOURS, LIFT, Setup
 
 

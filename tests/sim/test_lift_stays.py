@@ -9,9 +9,9 @@ from itertools import islice
 
 import numpy as np
 
-from zk0_core.sim import base
 from zk0_core.sim.arm import SimulatedArm
 from zk0_core.sim.base_scenes import draw
+from zk0_core.sim.base_training import varied_instructions
 from zk0_core.sim.demonstration import Demonstration, demonstrate
 from zk0_core.sim.record import _folder
 from zk0_core.sim.spec import EVALUATION_STARTS, SimSpec
@@ -72,7 +72,7 @@ def test_scenes_and_sentences_of_the_base() -> None:
     np.testing.assert_allclose(scene.labels[:6], labels, atol=1e-6)
     seen = [[87.95453559, 89.9938151, 80.27788628], [77.18576389, 79.67545573, 80.71918403]]
     np.testing.assert_allclose(scene.pictures.mean(axis=(2, 3)), seen, atol=1e-3)
-    assert set(islice(base._sentences(0), 500)) == {
+    assert set(islice(varied_instructions(0), 500)) == {
         "Pick up the red cube",
         *(
             f"{verb} {thing}"

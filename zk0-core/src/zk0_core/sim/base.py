@@ -5,9 +5,8 @@ come from the simulator itself. That makes it a locally made base, not a pretrai
 of no use for other cameras or robots.
 """
 
-import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -23,21 +22,13 @@ from zk0_core.lerobot.tiny_vlm import (
     write_vlm_folder,
 )
 from zk0_core.sim.base_reader import GeometryReader
-from zk0_core.sim.base_scenes import BaseScenes, rendered
+from zk0_core.sim.base_scenes import rendered
 from zk0_core.sim.base_targets import BaseTargets
+from zk0_core.sim.base_training import BATCH_SIZE, BaseTraining
 from zk0_core.sim.setup import LIFT, Setup
-from zk0_core.sim.tasks import TASKS
 
-BATCH_SIZE = 32
-LR = 1e-3
-LR_MIN = 2e-5
-WARMUP = 100
-WEIGHT_DECAY = 0.01
-MAX_GRAD_NORM = 5.0
 HELD_OUT = 10
 """One scene in so many is kept for the error."""
-
-_PICK_UP = TASKS["lift"].instruction("red")
 
 
 @attrs.frozen
@@ -97,19 +88,20 @@ def make_base(
         setups = [attrs.evolve(setup, colour=colour) for setup in setups]
     drawn = rendered(scenes, workers, progress, setups)
     # Where only the red cube is ever seen, no words are needed to tell of it.
-    sentences = _sentences(seed) if setups == [LIFT] else None
+    told = setups != [LIFT]
     write_vlm_folder(output)
-    targets = BaseTargets.of(drawn)
-    held_out = scenes // HELD_OUT
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # another number of threads adds in another order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        reader = GeometryReader(output, told=sentences is None)
+        reader = GeometryReader(output, told=told)
         if began_with:
             load_base(reader.vlm, began_with)
-        _train(reader, drawn, targets, held_out, steps, seed, sentences, progress)
-    errors = targets.errors(_read(reader, drawn, held_out))
+        training = BaseTraining(
+            reader, drawn, BaseTargets.of(drawn), held_out=scenes // HELD_OUT, told=told
+        )
+        training.train(steps, seed, progress)
+    errors = training.errors()
     torch.set_num_threads(threads)
     report = BaseReport(
         scenes=scenes,
@@ -122,7 +114,7 @@ def make_base(
         seconds=time.perf_counter() - started,
     )
     command = f"zk0 sim make-base --scenes {scenes} --steps {steps} --seed {seed}"
-    if setups != [LIFT]:
+    if told:
         command += "".join(f" --task {task}" for task in tasks)
         command += f" --colour {colour}" if colour else ""
     command += f" --start {start}" if start else ""
@@ -130,79 +122,10 @@ def make_base(
     return report
 
 
-def _train(
-    reader: GeometryReader,
-    drawn: BaseScenes,
-    targets: BaseTargets,
-    held_out: int,
-    steps: int,
-    seed: int,
-    sentences: Iterator[str] | None,
-    progress: Progress | None,
-) -> None:
-    """Train on all but the first `held_out` scenes; without `sentences` each is told its own."""
-    params = [
-        param
-        for name, param in reader.named_parameters()
-        if param.requires_grad and "lm_head" not in name
-    ]
-    optimizer = torch.optim.AdamW(params, lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
-    random = np.random.default_rng(seed)
-    reader.train()
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps)
-        which = np.sort(random.integers(held_out, len(drawn.labels), BATCH_SIZE))
-        told = [next(sentences)] * BATCH_SIZE if sentences else _told(drawn, which)
-        loss = targets.loss(reader(_unit(drawn.pictures[which]), told), which)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(params, MAX_GRAD_NORM)
-        optimizer.step()
-        optimizer.zero_grad()
-        if progress and (step + 1) % 50 == 0:
-            progress("training the base", step + 1, steps)
-
-
-def learning_rate(step: int, steps: int) -> float:
-    """Return the learning rate at `step` (from 0): a warm-up, and a cosine to `LR_MIN`."""
-    cosine = (1 + math.cos(math.pi * step / steps)) / 2
-    return min(1.0, (step + 1) / WARMUP) * (LR_MIN + (LR - LR_MIN) * cosine)
-
-
-def _sentences(seed: int) -> Iterator[str]:
-    """Yield instructions without end, so that no single one is expected behind the pictures."""
-    verbs = ("Pick up", "Push", "Place", "Grasp", "Lift")
-    things = ("the red cube", "the block", "the object", "the green cube")
-    all_of_them = [_PICK_UP, *(f"{verb} {thing}" for verb in verbs for thing in things)]
-    random = np.random.default_rng(seed)
-    while True:
-        yield all_of_them[random.integers(len(all_of_them))]
-
-
-def _told(drawn: BaseScenes, which: Iterable[int]) -> list[str]:
-    return [drawn.instructions[scene] for scene in which]
-
-
-@torch.no_grad()
-def _read(reader: GeometryReader, drawn: BaseScenes, held_out: int) -> torch.Tensor:
-    """Return what the last head reads of the held-out scenes, (held_out, LABELS), normalised."""
-    reader.eval()
-    read = []
-    for start in range(0, held_out, 100):
-        which = range(start, min(start + 100, held_out))
-        pictures = _unit(drawn.pictures[start : which.stop])
-        read.append(reader(pictures, _told(drawn, which)).labels[-1])
-    return torch.cat(read)
-
-
 def _by_task(errors: np.ndarray, tasks: Sequence[str]) -> dict[str, float]:
     """Return the mean of `errors`, (scenes, …), by task; scenes are of each task in turn."""
     of = np.resize(np.array(tasks), len(errors))
     return {task: float(errors[of == task].mean()) for task in dict.fromkeys(tasks)}
-
-
-def _unit(pictures: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.array(pictures)).float() / 255
 
 
 def _write(
