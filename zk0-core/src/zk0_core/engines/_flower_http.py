@@ -5,6 +5,7 @@ calls, and each would take every part through a task of its own. So a request is
 before the first of them.
 """
 
+import math
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,6 +18,10 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLOSE_SECONDS = 1
 """What requests that go on get when a process is told to end."""
+
+
+class TooLarge(Exception):
+    """A request has more bytes than anything that a node sends."""
 
 
 def serve_well() -> None:
@@ -45,7 +50,10 @@ def whole_requests(app: Application) -> Application:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        request = await _whole(receive)
+        content = await body(receive)
+        request: Event = {"type": "http.disconnect"}
+        if content is not None:
+            request = {"type": "http.request", "body": content, "more_body": False}
         given = False
 
         async def give() -> Event:
@@ -60,13 +68,21 @@ def whole_requests(app: Application) -> Application:
     return serve
 
 
-async def _whole(receive: Receive) -> Event:
-    """Return all parts of a request's body as one; a disconnect as it is."""
-    parts = []
+async def body(receive: Receive, limit: float = math.inf) -> bytes | None:
+    """Return a request's whole body; None if whoever sends it leaves before its end.
+
+    Raises:
+        TooLarge: if it has more than `limit` bytes.
+    """
+    parts: list[bytes] = []
+    size = 0
     while True:
         event = await receive()
         if event["type"] != "http.request":
-            return event
+            return None
         parts.append(event.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise TooLarge
         if not event.get("more_body", False):
-            return {"type": "http.request", "body": b"".join(parts), "more_body": False}
+            return b"".join(parts)

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zk0_core.engines._flower_control import Control
-from zk0_core.engines._flower_http import CLOSE_SECONDS, Receive, Scope, Send
+from zk0_core.engines._flower_http import (
+    CLOSE_SECONDS,
+    Receive,
+    Scope,
+    Send,
+    TooLarge,
+    body,
+)
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.about import keep
@@ -33,10 +40,6 @@ UPSTREAM_SECONDS = 60.0
 MAX_CONNECTIONS = 1000
 
 NODE_PATHS = {FLEET + call for call in NODE_CALLS}
-
-
-class TooLarge(Exception):
-    """A request has more bytes than anything that a node sends."""
 
 
 class Front:
@@ -104,6 +107,8 @@ class Front:
         assert self._upstream is not None
         # Read as a whole: the SuperLink does the same, and its pieces are small.
         content = await body(receive, MAX_BODY)
+        if content is None:
+            return
         request = self._upstream.build_request(
             "POST",
             f"https://{self._address}{path}",
@@ -130,7 +135,7 @@ class Front:
 
     async def _answer(self, path: str, receive: Receive, send: Send) -> None:
         try:
-            asked = json.loads(await body(receive, MAX_OWN_BODY) or b"{}")
+            asked = json.loads(await body(receive, MAX_OWN_BODY) or "{}")
             if not isinstance(asked, dict):
                 raise ValueError("no table")
             work = {HELLO: self._hello, JOIN: self._join, AUTHORITY: self._authority}[path]
@@ -190,26 +195,6 @@ async def closing(answer: "httpx.Response") -> AsyncIterator[None]:
         yield
     finally:
         await answer.aclose()
-
-
-async def body(receive: Receive, limit: int) -> bytes:
-    """Return the request's body.
-
-    Raises:
-        TooLarge: if it has more than `limit` bytes.
-    """
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return b""
-        parts.append(event.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise TooLarge
-        if not event.get("more_body", False):
-            return b"".join(parts)
 
 
 async def respond(send: Send, status: int, content: bytes) -> None:
