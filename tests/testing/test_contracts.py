@@ -1,206 +1,28 @@
-"""A contract fails what it is there to fail, with a text that says what is wrong."""
+"""What other plugins do wrong, and what every contract has: exceptions, help, light imports."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from unittest import SkipTest
 
 import attrs
-import numpy as np
 import pytest
 
+from tests.testing.failing import Mean, Unweighted, failure, strategy
 from zk0_core import (
-    CodecPlugin,
-    DatasetLoaderPlugin,
     EvaluatorPlugin,
     LrSchedulerPlugin,
     ReporterPlugin,
     Span,
     StrategyOptions,
-    StrategyPlugin,
 )
-from zk0_core.builtin.codec_float32 import Float32Codec
 from zk0_core.testing import (
     CodecContract,
-    Contract,
     EvaluatorContract,
-    LoaderContract,
-    ObjectiveContract,
     ReporterContract,
     ScheduleContract,
     StrategyContract,
-    examples,
 )
-from zk0_core.testing.contract import check_names, sentence
-
-
-def failure(contract: type[Contract], record: Any, name: str) -> str:
-    """Return why the check `name` of `contract` fails for the plugin of `record`."""
-    made = type("TestIt", (contract,), {"plugin": record})
-    with pytest.raises(AssertionError) as failed:
-        getattr(made(), name)()
-    return str(failed.value)
-
-
-class Mean:
-    """A strategy that holds its contract: the mean, weighted by examples."""
-
-    def begin(self, params, round):
-        self.params, self.round = params, round
-        self.sums = {name: np.zeros(array.shape) for name, array in params.items()}
-        self.weight = 0
-
-    def add(self, update):
-        for name in self.sums:
-            self.sums[name] += update.delta[name] * update.examples
-        self.weight += update.examples
-
-    def finish(self):
-        return {
-            name: (self.params[name] + total / self.weight).astype(np.float32)
-            for name, total in self.sums.items()
-        }
-
-    def order(self, client):
-        return {}
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        pass
-
-
-class Unweighted(Mean):
-    def add(self, update):
-        for name in self.sums:
-            self.sums[name] += update.delta[name]
-        self.weight = 1
-
-
-class WrongShape(Mean):
-    def finish(self):
-        return {**super().finish(), "head.bias": np.zeros(3, np.float32)}
-
-
-class Hoarder(Mean):
-    def begin(self, params, round):
-        super().begin(params, round)
-        self.all = []
-
-    def add(self, update):
-        self.all.append(update)
-        super().add(update)
-
-
-class Greedy(Mean):
-    def add(self, update):
-        update.delta["head.bias"][:] *= 2
-        super().add(update)
-
-
-class Forgetful(Mean):
-    """Moves on by what it remembers, and does not say so in its state."""
-
-    seen = 0
-
-    def finish(self):
-        self.seen += 1
-        return {name: array + self.seen for name, array in super().finish().items()}
-
-
-class Moody(Mean):
-    """Moves on by chance."""
-
-    def finish(self):
-        by = np.random.default_rng().random()
-        return {name: array + np.float32(by) for name, array in super().finish().items()}
-
-
-def strategy(build: Callable[..., Any], **fields: Any) -> StrategyPlugin:
-    return StrategyPlugin(name="it", summary="s", build=lambda options: build(), **fields)
-
-
-def test_a_good_strategy_holds_everything() -> None:
-    made = type("TestIt", (StrategyContract,), {"plugin": strategy(Mean)})
-    for name in check_names(made):
-        getattr(made(), name)()
-
-
-@pytest.mark.parametrize(
-    ("build", "name", "text"),
-    [
-        (Unweighted, "test_mean_of_equal_updates", "all clients moved head.bias alike, but the"),
-        (
-            Hoarder,
-            "test_memory_is_flat",
-            "8 more clients take 8.0 MiB more, with updates of 1 MiB",
-        ),
-        (
-            Greedy,
-            "test_arguments_are_left_alone",
-            "begin, add or finish writes into the arrays that it is given",
-        ),
-        (
-            Moody,
-            "test_order_of_arrival",
-            "other orders of arrival give other parameters",
-        ),
-        (
-            Forgetful,
-            "test_state_round_trips",
-            "after restore the next round gives other parameters than without",
-        ),
-    ],
-)
-def test_what_strategies_do_wrong(build: type, name: str, text: str) -> None:
-    assert failure(StrategyContract, strategy(build), name).startswith(text)
-
-
-def test_wrong_shapes_are_told_by_the_round_itself() -> None:
-    made = type("TestIt", (StrategyContract,), {"plugin": strategy(WrongShape)})
-    with pytest.raises(Exception, match=r"returned head\.bias as float32 \(3,\), not float32"):
-        made().test_new_parameters_fit()
-
-
-class Heavy:
-    """A client half that pulls all parameters towards 0, whatever the weight."""
-
-    def start(self, params, extra):
-        self.params = params
-
-    def gradient(self, mu):
-        import torch
-
-        with torch.no_grad():
-            for param in self.params.values():
-                param.grad.add_(param, alpha=0.5)
-        return torch.zeros(2)
-
-    def finish(self):
-        return {"norm": np.array([np.nan], np.float32)}
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("test_weight_0_is_plain_training", "with weight 0 it changes the training"),
-        ("test_gradient_changes_gradients_alone", "the loss term has shape (2,), not ()"),
-        (
-            "test_what_it_sends_is_finite",
-            "norm has a NaN or an infinity; the server will refuse it",
-        ),
-    ],
-)
-def test_what_client_halves_do_wrong(name: str, text: str) -> None:
-    record = strategy(Mean, build_objective=lambda options: Heavy())
-    assert failure(ObjectiveContract, record, name) == text
+from zk0_core.testing.contract import sentence
 
 
 class Counting:
@@ -234,124 +56,6 @@ class Growing:
 def test_what_schedules_do_wrong(build: type, name: str, text: str) -> None:
     record = LrSchedulerPlugin(name="it", summary="s", build=lambda options: build())
     assert failure(ScheduleContract, record, name).startswith(text)
-
-
-class Lossy:
-    """Drops the last value of every tensor, and hides NaN."""
-
-    def encode(self, tensors):
-        return {name: np.nan_to_num(array).reshape(-1)[:-1] for name, array in tensors.items()}
-
-    def decode(self, encoded, like):
-        sent = {name: encoded.get(name, np.zeros(0)) for name in like}
-        return {
-            name: np.resize(sent[name] if sent[name].size else np.zeros(1), array.shape).astype(
-                "f4"
-            )
-            for name, array in like.items()
-        }
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("test_updates_come_back_near", "head.bias is off by"),
-        ("test_broadcasts_come_back_near", "head.bias is off by"),
-        ("test_nan_is_not_hidden", "a NaN comes back as a number"),
-        ("test_misfits_are_refused", "decode takes a missing tensor; raise WireError"),
-    ],
-)
-def test_what_codecs_do_wrong(name: str, text: str) -> None:
-    record = CodecPlugin(name="it", summary="s", build=lambda options: Lossy())
-    assert failure(CodecContract, record, name).startswith(text)
-
-
-class Remembering(Float32Codec):
-    """Adds up what it was given, and forgets it when it is restored."""
-
-    def __init__(self):
-        self.sums = {}
-
-    def encode(self, tensors):
-        self.sums = {name: array + self.sums.get(name, 0) for name, array in tensors.items()}
-        return super().encode(self.sums)
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        self.sums = {}
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("test_memory_survives", "after restore(state()) an update is encoded otherwise"),
-        (
-            "test_broadcasts_remember_nothing",
-            "the codec of broadcasts has a memory; give the record a build_broadcast without one",
-        ),
-    ],
-)
-def test_what_codecs_with_a_memory_do_wrong(name: str, text: str) -> None:
-    record = CodecPlugin(name="it", summary="s", build=lambda options: Remembering())
-    assert failure(CodecContract, record, name).startswith(text)
-
-
-class TinyLoader:
-    """Opens the tiny dataset, with one thing wrong."""
-
-    def __init__(self, **wrong):
-        self.wrong = wrong
-
-    def open(self, uri, progress=None):
-        return attrs.evolve(examples.dataset(), uri="tiny:", **self.wrong)
-
-    def prepare(self, uris, workers, progress=None):
-        pass
-
-
-class Float64Loader(TinyLoader):
-    def open(self, uri, progress=None):
-        dataset = super().open(uri)
-        return attrs.evolve(dataset, state=dataset.state.astype(np.float64))
-
-
-class OverlapLoader(TinyLoader):
-    def open(self, uri, progress=None):
-        dataset = super().open(uri)
-        episodes = [attrs.evolve(episode, start=0) for episode in dataset.episodes]
-        return attrs.evolve(dataset, episodes=episodes)
-
-
-@pytest.mark.parametrize(
-    ("build", "name", "text"),
-    [
-        (Float64Loader, "test_schema_fits_the_data", "state is float64, not float32"),
-        (
-            OverlapLoader,
-            "test_episodes_share_no_frame",
-            "episode 1 has frames [0, 9); free are [5, 15)",
-        ),
-        (
-            TinyLoader,
-            "test_nothing_there_is_an_error",
-            "opening tiny:/no/such/dataset raises no DataError",
-        ),
-    ],
-)
-def test_what_loaders_do_wrong(build: type, name: str, text: str) -> None:
-    record = DatasetLoaderPlugin(name="tiny", summary="s", build=lambda options: build())
-    contract = type("TinyContract", (LoaderContract,), {"address": "tiny:"})
-    assert failure(contract, record, name) == text
-
-
-def test_a_loader_without_a_sample_says_how_to_give_one() -> None:
-    record = DatasetLoaderPlugin(name="tiny", summary="s", build=lambda options: TinyLoader())
-    assert failure(LoaderContract, record, "test_every_picture_comes_once") == (
-        "there is no dataset to try it on: set `address` in the contract, override `sample`, or "
-        "give zk0 plugins test --dataset URI"
-    )
 
 
 class Forgetting:
