@@ -135,6 +135,19 @@ def served_once(home: Path) -> None:
             "--auto needs --min-clients K: how many nodes a session starts with",
         ),
         (
+            "server start --auto run.toml --no-auto",
+            "--auto run.toml and --no-auto exclude each other; keep one",
+        ),
+        (
+            "run --federation main --device cuda:99",
+            "device cuda:99 is not usable here; choose --device auto or cpu for the server, nodes "
+            "choose their own, or see zk0 doctor",
+        ),
+        (
+            "client install-service local:/data/desk --rename front",
+            "--rename front is not OLD=NEW",
+        ),
+        (
             "server logs",
             "federation 'main' has no server here; zk0 server start makes one",
         ),
@@ -190,7 +203,8 @@ def test_a_port_in_use(zk0) -> None:
 @pytest.mark.usefixtures("enrolled")
 def test_a_unit_for_a_node(zk0, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    shown = zk0("client", "install-service", "local:/data/100% desk", "--device", "cuda")
+    asked = "--device cuda --epsilon 3 --rename a=b --rename c=d --name-dataset".split()
+    shown = zk0("client", "install-service", "local:/data/100% desk", *asked)
     assert shown.status == 0
     path = home / "config/systemd/user/zk0-client-main.service"
     assert shown.out.startswith(
@@ -201,8 +215,10 @@ def test_a_unit_for_a_node(zk0, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     # A percent sign means something to systemd.
     assert (
         "-m zk0_cli client start 'local:/data/100%% desk' --federation main --retry --foreground "
-        "--device cuda\n"
+        "--device cuda --epsilon 3.0 --heartbeat 30 --name-dataset --rename a=b --rename c=d\n"
     ) in text
+    # What `zk0 client stop` ends stays so, and what fails comes back.
+    assert "\nRestart=on-failure\n" in text
     assert f'Environment="ZK0_HOME={home}"' in text
     assert "WantedBy=default.target" in text
 

@@ -62,8 +62,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_saved_model_is_scored(folder: Path) -> None:
-    shown = called(ZK0, "eval", "outputs/demo/models/final", "--evaluator.rollouts", 2, cwd=folder)
-    assert "success_rate" in shown
+    model = "outputs/demo/models/final"
+    shown = called(ZK0, "eval", model, "--evaluator.final-rollouts", 2, cwd=folder)
+    assert re.search(r"^success_rate +\d", shown, re.MULTILINE)
+    assert re.search(r"^rollouts +2$", shown, re.MULTILINE)
 
 
 def test_a_saved_model_is_replayed(folder: Path) -> None:

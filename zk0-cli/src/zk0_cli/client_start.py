@@ -3,11 +3,13 @@
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from zk0_cli.client import federation_option
 from zk0_cli.client_enroll import join_by
+from zk0_cli.node_flags import check_node_flags, node_flags, node_options
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder
 
@@ -30,43 +32,7 @@ from zk0_core.federation.folder import NodeFolder
     metavar="NAME",
     help="With --join: what this node is called.  [default: host name]",
 )
-@click.option(
-    "--rename",
-    metavar="OLD=NEW",
-    multiple=True,
-    help="A camera or joint of the dataset, and the name that the policy knows it by.",
-)
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.  [default: the best]")
-@click.option("--cpu", is_flag=True, help="The same as --device cpu.")
-@click.option(
-    "--max-rounds", type=click.IntRange(1), metavar="N", help="Leave after so many rounds."
-)
-@click.option(
-    "--max-hours",
-    type=click.FloatRange(0, min_open=True),
-    metavar="HOURS",
-    help="Leave after so many hours, once a round is over.",
-)
-@click.option(
-    "--epsilon",
-    type=click.FloatRange(0, min_open=True),
-    metavar="NUMBER",
-    help="Take part in a run until this much of the data's privacy is spent in it, and in none "
-    "that adds no noise.",
-)
-@click.option(
-    "--name-dataset",
-    is_flag=True,
-    help="Tell the server's admin the dataset's URI too, beside how many episodes and frames.",
-)
-@click.option(
-    "--heartbeat",
-    type=click.IntRange(10, 1800),
-    metavar="SECONDS",
-    default=30,
-    show_default=True,
-    help="The server misses this node when it has not heard of it for twice as long.",
-)
+@node_flags
 @click.option("--retry", is_flag=True, help="Go on trying when the first connection fails.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal, as services do.")
 def start(
@@ -75,16 +41,9 @@ def start(
     invitation: str | None,
     insecure: bool,
     node: str | None,
-    rename: tuple[str, ...],
-    device: str | None,
-    cpu: bool,
-    max_rounds: int | None,
-    max_hours: float | None,
-    epsilon: float | None,
-    name_dataset: bool,
-    heartbeat: int,
     retry: bool,
     foreground: bool,
+    **flags: Any,
 ) -> None:
     """Train on the dataset at URI whenever the federation asks for it.
 
@@ -95,11 +54,9 @@ def start(
     quiet_flower()
     from zk0_cli.client_process import run_here, run_in_background
     from zk0_core.addresses import Address, split_joined
-    from zk0_core.federation.node import NodeOptions
     from zk0_core.federation.node_status import settings_of, status_of
 
-    if cpu and device not in (None, "cpu"):
-        raise UsageError(f"--cpu and --device {device} exclude each other; keep one")
+    check_node_flags(flags)
     if node is not None and invitation is None:
         raise UsageError("--node goes with --join; zk0 client enroll names a node otherwise")
     if insecure and invitation is None:
@@ -116,40 +73,8 @@ def start(
     if invitation is not None:
         join_by(invitation, folder, node or socket.gethostname(), insecure)
     settings_of(folder)
-    options = NodeOptions(
-        dataset=dataset,
-        rename=_pairs(rename),
-        device=_device("cpu" if cpu else device),
-        retry=retry,
-        max_rounds=max_rounds or 0,
-        max_hours=max_hours or 0.0,
-        heartbeat=heartbeat,
-        name_dataset=name_dataset,
-        epsilon=epsilon,
-    )
+    options = node_options(dataset, retry, flags)
     if foreground:
         run_here(folder, options)
     else:
         run_in_background(folder, sys.argv[1:])
-
-
-def _pairs(rename: tuple[str, ...]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in rename]
-    for text, (old, _, new) in zip(rename, pairs, strict=True):
-        if not old or not new:
-            raise UsageError(f"--rename {text} is not OLD=NEW")
-    return {old: new for old, _, new in pairs}
-
-
-def _device(asked: str | None) -> str:
-    """Return the device to train on: the one asked for, or the best there is."""
-    from zk0_cli.run import check_device
-    from zk0_core.engines.devices import AUTO, chosen_device
-    from zk0_core.options import parse_flags
-    from zk0_core.run_values import RunValues
-
-    if asked is None:
-        return chosen_device(AUTO)
-    parse_flags(RunValues, {"device": asked})
-    check_device(asked)
-    return chosen_device(asked)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from zk0_cli.plan import CHOOSE_WHAT_IS_RUN
+from zk0_cli.plan import CHOOSE_WHAT_IS_TRAINED
 from zk0_cli.plugin_flags import PluginFlagsCommand
 from zk0_cli.progress import EchoProgress
 from zk0_cli.run import echo_help, on_this_machine, resolved, run, run_flags
@@ -27,8 +27,8 @@ PLAIN = "fedavg"
 @click.command(
     "compare",
     cls=PluginFlagsCommand,
-    # Those of `zk0 run` that have a say in the plan; the seed is each of the seeds.
-    params=[p for p in run.params if p.name in CHOOSE_WHAT_IS_RUN - {"run_file", "seed"}],
+    # The seed is each of the seeds.
+    params=[p for p in run.params if p.name in CHOOSE_WHAT_IS_TRAINED - {"run_file", "seed"}],
     add_help_option=False,
     short_help="Federated, centralized and each client alone, side by side.",
     epilog="Example: zk0 compare --seeds 3 --output outputs/compare",
@@ -40,7 +40,7 @@ PLAIN = "fedavg"
     metavar="N",
     default=3,
     show_default=True,
-    help="Train each arm with seeds 0 to so many less one.",
+    help="Train each variant with seeds 0 to so many less one.",
 )
 @click.option(
     "--leave-one-out", is_flag=True, help="Also federate all clients but one, for each client."
@@ -49,7 +49,7 @@ PLAIN = "fedavg"
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many arms are trained at once.  [default: one per core]",
+    help="How many variants are trained at once.  [default: one per core]",
 )
 @click.option(
     "--output",
@@ -134,7 +134,9 @@ def _echo_scores(scores: "list[Score]") -> None:
                 regions,
             )
         )
-    echo_table(("arm", "steps", "success [95 %]", "by seed", "held-out loss", "by region"), rows)
+    echo_table(
+        ("trained", "steps", "success [95 %]", "by seed", "held-out loss", "by region"), rows
+    )
 
 
 def _two_runs(one: Path, other: Path, as_json: bool) -> None:

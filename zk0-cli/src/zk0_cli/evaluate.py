@@ -25,7 +25,7 @@ EPISODES = "sim:lift?region=all&split=eval&episodes=8"
     "eval",
     cls=PluginFlagsCommand,
     short_help="Score a saved model.",
-    epilog="Example: zk0 eval outputs/demo/models/final --evaluator.rollouts 20",
+    epilog="Example: zk0 eval outputs/demo/models/final --evaluator.final-rollouts 20",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
@@ -56,7 +56,8 @@ def evaluate(
 ) -> None:
     """Score a saved model: MODEL is a folder in LeRobot's format, such as a run's models/final.
 
-    Options of the evaluator are flags too: --evaluator.rollouts 20.
+    It is scored as at the end of a run. Options of the evaluator are flags too:
+    --evaluator.final-rollouts 20.
     """
     if not model.is_dir():
         raise UsageError(f"model {model} is no folder; name one such as outputs/demo/models/final")

@@ -28,7 +28,12 @@ COMMANDS = {
 LISTED_RESTARTS = 10
 """How many restarts the table lists; `cosine` has one in every round."""
 
-CHOOSE_WHAT_IS_RUN = {field.name for kind in (RunFlags, RunValues) for field in attrs.fields(kind)}
+_OF_THE_RUN = {"reporters", "push_to", "push_after", "eval_every", "checkpoint_every"}
+_OF_THE_MACHINE = {"engine", "workers"}
+CHOOSE_WHAT_IS_TRAINED = {
+    field.name for kind in (RunFlags, RunValues) for field in attrs.fields(kind)
+} - (_OF_THE_RUN | _OF_THE_MACHINE)
+"""The flags of `zk0 run` that count where nothing is run as it stands."""
 
 
 @click.group(
@@ -44,8 +49,7 @@ def plan() -> None:
 @click.command(
     "preview",
     cls=PluginFlagsCommand,
-    # Those of `zk0 run` that have a say in the plan.
-    params=[p for p in run.params if p.name in CHOOSE_WHAT_IS_RUN],
+    params=[p for p in run.params if p.name in CHOOSE_WHAT_IS_TRAINED],
     add_help_option=False,
     short_help="lr and mu of the planned rounds, as a picture.",
     epilog="Example: zk0 plan preview --scheduler warm-restarts --scheduler.t-0 5",

@@ -189,13 +189,15 @@ def run(
         return
     if federation is None:
         _carry_out(plan, output or _default_output(plan), as_json)
-    elif reason := submit(federation, plan, output, asked_of_nodes, as_json):
+        return
+    check_server_device(plan)
+    if reason := submit(federation, plan, output, asked_of_nodes, as_json):
         raise Zk0Error(reason)
 
 
 def run_flags(parameters: dict[str, Any]) -> RunFlags:
     """Return those of a command's `parameters` that choose what is run."""
-    values = {name: parameters.pop(name) for name in _VALUES}
+    values = {name: parameters.pop(name, None) for name in _VALUES}
     given = {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in values.items()
@@ -268,6 +270,11 @@ def check_device(device: str, instead: str = "choose --device cpu") -> None:
 
     if not usable(device):
         raise UsageError(f"device {device} is not usable here; {instead}, or see zk0 doctor")
+
+
+def check_server_device(plan: RunPlan) -> None:
+    """Raise UsageError if the server, which is here and scores the model, has no such device."""
+    check_device(plan.device, "choose --device auto or cpu for the server; nodes choose their own")
 
 
 def _default_output(plan: RunPlan) -> Path:

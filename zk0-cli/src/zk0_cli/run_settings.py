@@ -39,11 +39,11 @@ class RunFlags:
     codec: str | None
     schedulers: Sequence[str]
     mu_schedulers: Sequence[str]
-    reporters: Sequence[str]
     clients: Sequence[str]
     evals: Sequence[str]
     evaluators: Sequence[str]
     episodes_per_client: int | None
+    reporters: Sequence[str] = ()
     push_to: str | None = None
     push_after: int | None = None
 

@@ -99,6 +99,7 @@ def server() -> None:
     type=click.Path(path_type=Path),
     help="Start a session with this run file whenever --min-clients nodes are there.",
 )
+@click.option("--no-auto", is_flag=True, help="Start no sessions any more.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal, as services do.")
 def start(
     name: str,
@@ -111,6 +112,7 @@ def start(
     insecure: bool | None,
     min_clients: int | None,
     auto: Path | None,
+    no_auto: bool,
     foreground: bool,
 ) -> None:
     """Start the server of a federation; what was asked for once is kept for the next start.
@@ -127,6 +129,8 @@ def start(
         raise UsageError(f"the server of '{name}' runs already; zk0 server stop --name {name}")
     if (cert is None) != (key is None):
         raise UsageError("--cert and --key go together; give both")
+    if auto is not None and no_auto:
+        raise UsageError(f"--auto {auto} and --no-auto exclude each other; keep one")
     if auto is not None and min_clients is None:
         raise UsageError("--auto needs --min-clients K: how many nodes a session starts with")
     given: dict[str, Any] = {
@@ -139,8 +143,8 @@ def start(
     }
     if cert is not None and key is not None:
         given |= {"certificate": _file(cert, "--cert"), "key": _file(key, "--key")}
-    if auto is not None:
-        given |= {"auto": _plan(auto)}
+    if auto is not None or no_auto:
+        given |= {"auto": _plan(auto) if auto else ""}
     before = read(folder.settings, ServerSettings)
     if before is None:
         before = ServerSettings(host=LOOPBACK) if insecure else ServerSettings()
@@ -187,13 +191,16 @@ def _file(path: Path, flag: str) -> str:
 
 def _plan(run_file: Path) -> str:
     """Return the plan of a run file, as JSON: checked now, not when the nodes are there."""
+    from zk0_cli.run import check_server_device
     from zk0_core.registry import Registry
     from zk0_core.resolve import DEFAULTS, resolve_plan
     from zk0_core.runfile import plan_to_json, read_run_file
     from zk0_core.settings import merged
 
     settings = merged(DEFAULTS, read_run_file(run_file))
-    return plan_to_json(resolve_plan(settings, Registry.discover(settings.disabled)))
+    plan = resolve_plan(settings, Registry.discover(settings.disabled))
+    check_server_device(plan)
+    return plan_to_json(plan)
 
 
 def _log_here(folder: ServerFolder) -> None:

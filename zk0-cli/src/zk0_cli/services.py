@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
+from zk0_cli.node_flags import as_words, check_node_flags, node_flags
 from zk0_cli.server import name_option
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import DEFAULT_NAME, NodeFolder, ServerFolder
@@ -43,16 +45,16 @@ def server_service(name: str, system: bool) -> None:
 @click.option(
     "--federation", metavar="NAME", default=DEFAULT_NAME, show_default=True, help="Which one."
 )
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.  [default: the best]")
+@node_flags
 @system_option
-def client_service(dataset: str, federation: str, device: str | None, system: bool) -> None:
+def client_service(dataset: str, federation: str, system: bool, **flags: Any) -> None:
     """Write a systemd unit that trains on the dataset at URI, and tries until it is connected."""
     from zk0_core.federation.node_status import settings_of
 
+    check_node_flags(flags)
     settings_of(NodeFolder.of(federation))
     arguments = ["client", "start", dataset, "--federation", federation, "--retry", "--foreground"]
-    if device is not None:
-        arguments += ["--device", device]
+    arguments += as_words(flags)
     _install(f"zk0-client-{federation}", f"zk0, node of federation {federation}", arguments, system)
 
 

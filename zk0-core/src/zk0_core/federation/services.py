@@ -17,7 +17,7 @@ Wants=network-online.target
 [Service]
 ExecStart={command}
 {environment}
-Restart=always
+Restart=on-failure
 RestartSec=5
 TimeoutStopSec=30
 KillMode=mixed
