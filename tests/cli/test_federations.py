@@ -203,8 +203,9 @@ def test_a_port_in_use(zk0) -> None:
 @pytest.mark.usefixtures("enrolled")
 def test_a_unit_for_a_node(zk0, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    asked = "--device cuda --epsilon 3 --rename a=b --rename c=d --name-dataset".split()
-    shown = zk0("client", "install-service", "local:/data/100% desk", *asked)
+    uri, renames = "local:/data/100% desk", ("--rename", "a=b", "--rename", "c=d")
+    more = ("--device", "cuda", "--epsilon", "3", "--name-dataset", *renames)
+    shown = zk0("client", "install-service", uri, *more)
     assert shown.status == 0
     path = home / "config/systemd/user/zk0-client-main.service"
     assert shown.out.startswith(

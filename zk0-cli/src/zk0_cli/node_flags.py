@@ -90,7 +90,7 @@ def node_options(dataset: str, retry: bool, flags: Mapping[str, Any]) -> "NodeOp
 def as_words(flags: Mapping[str, Any]) -> list[str]:
     """Return `flags` as they are typed; what was not given is left out."""
     words: list[str] = []
-    for name, value in flags.items():
+    for name, value in sorted(flags.items()):
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             words.append(flag)

@@ -274,7 +274,7 @@ def check_device(device: str, instead: str = "choose --device cpu") -> None:
 
 def check_server_device(plan: RunPlan) -> None:
     """Raise UsageError if the server, which is here and scores the model, has no such device."""
-    check_device(plan.device, "choose --device auto or cpu for the server; nodes choose their own")
+    check_device(plan.device, "choose --device auto or cpu for the server, nodes choose their own")
 
 
 def _default_output(plan: RunPlan) -> Path:
