@@ -10,6 +10,7 @@ from zk0_core.compare.comparison import compare_runs
 from zk0_core.compare.picture import draw_scores
 from zk0_core.compare.scores import as_json, best_alone, differences, read_outcome, scores_of
 from zk0_core.errors import DataError, UsageError
+from zk0_core.history import RoundRecord, to_line
 from zk0_core.plan import PluginChoice, RunPlan
 
 
@@ -33,7 +34,24 @@ def test_scores_over_seeds_and_starts(arms: list[Arm], tmp_path: Path) -> None:
     # Seed 0 has 1 of 4, seed 1 has 2 of 4: 3 of 8.
     assert scores["left alone"].rate == 0.375
     assert scores["left alone"].regions == {"left": {"successes": 3, "rollouts": 8}}
+    assert scores["left alone"].datasets == {"sim:lift": {"successes": 3, "rollouts": 8}}
     assert scores["left alone"].policy_loss == 0.5
+
+
+def test_each_task_counts_for_itself(tmp_path: Path) -> None:
+    datasets = [
+        {"name": "sim:lift", "outcomes": [1, 0], "regions": {}},
+        {"name": "sim:lift?split=eval", "policy_loss": 0.5},
+        {"name": "sim:sort", "outcomes": [0, 0, 1], "regions": {}},
+    ]
+    record = RoundRecord(round=0, policy_loss=0.5, datasets=datasets)
+    (tmp_path / "history.jsonl").write_text(to_line(record) + "\n")
+    outcome = read_outcome(tmp_path)
+    assert outcome.successes.tolist() == [1, 0, 0, 0, 1]
+    assert outcome.datasets == {
+        "sim:lift": {"successes": 1, "rollouts": 2},
+        "sim:sort": {"successes": 1, "rollouts": 3},
+    }
 
 
 def test_differences_are_against_the_best_alone_and_centralized(

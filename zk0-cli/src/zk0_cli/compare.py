@@ -116,13 +116,15 @@ def _tell(arm: "Arm", done: int, total: int) -> None:
 
 
 def _echo_scores(scores: "list[Score]") -> None:
+    # Of several datasets it matters more which, of one where on the table.
+    several = len(scores[0].datasets) > 1
     rows = []
     for score in scores:
         interval = score.interval()
         by_seed = " ".join(f"{100 * rate:.0f}" for rate in score.successes.mean(axis=1))
-        regions = " ".join(
+        by_part = " ".join(
             f"{name} {counts['successes']}/{counts['rollouts']}"
-            for name, counts in sorted(score.regions.items())
+            for name, counts in _parts(score, several)
         )
         rows.append(
             (
@@ -131,12 +133,22 @@ def _echo_scores(scores: "list[Score]") -> None:
                 f"{100 * score.rate:.0f} % [{100 * interval.low:.0f}, {100 * interval.high:.0f}]",
                 by_seed,
                 "-" if score.policy_loss is None else f"{score.policy_loss:.3f}",
-                regions,
+                by_part,
             )
         )
-    echo_table(
-        ("trained", "steps", "success [95 %]", "by seed", "held-out loss", "by region"), rows
-    )
+    part = "by dataset" if several else "by region"
+    echo_table(("trained", "steps", "success [95 %]", "by seed", "held-out loss", part), rows)
+
+
+def _parts(score: "Score", several: bool) -> "list[tuple[str, dict[str, int]]]":
+    """Return a score's counts by dataset, under short names where these differ, or by region."""
+    from zk0_core.video.choosing import folder_name
+
+    if not several:
+        return sorted(score.regions.items())
+    names = {uri: folder_name(uri) for uri in score.datasets}
+    unlike = len(set(names.values())) == len(names)
+    return sorted((names[uri] if unlike else uri, c) for uri, c in score.datasets.items())
 
 
 def _two_runs(one: Path, other: Path, as_json: bool) -> None:

@@ -39,7 +39,9 @@ def data() -> None:
 )
 @click.argument("uris", metavar="URI...", nargs=-1, required=True)
 @click.option(
-    "--quick", is_flag=True, help="Count pictures rather than decode videos, as every run does at its start."
+    "--quick",
+    is_flag=True,
+    help="Count pictures rather than decode videos, as every run does at its start.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context

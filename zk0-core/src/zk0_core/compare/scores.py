@@ -15,6 +15,9 @@ from zk0_core.intervals import Interval, crossed_bootstrap
 START = "untrained"
 """What the federated arm's start is called."""
 
+Tally = dict[str, dict[str, int]]
+"""Region or dataset to its successes and rollouts."""
+
 
 @attrs.frozen
 class Outcome:
@@ -22,8 +25,8 @@ class Outcome:
 
     successes: np.ndarray  # (starts,) of 0 and 1
     policy_loss: float | None
-    regions: dict[str, dict[str, int]]
-    """Region to its successes and rollouts."""
+    regions: Tally
+    datasets: Tally
 
 
 @attrs.frozen
@@ -38,8 +41,10 @@ class Score:
     successes: np.ndarray  # (seeds, starts) of 0 and 1
     policy_loss: float | None
     """Mean over seeds."""
-    regions: dict[str, dict[str, int]]
-    """Region to successes and rollouts over all seeds."""
+    regions: Tally
+    """Over all seeds and datasets."""
+    datasets: Tally
+    """Over all seeds."""
 
     @property
     def rate(self) -> float:
@@ -77,15 +82,19 @@ def read_outcome(run: Path, round: int | None = None) -> Outcome:
     except FileNotFoundError:
         raise DataError(f"{run} is no run: {path.name} is not there; name a run's folder") from None
     record = from_line(lines[-1 if round is None else round])
-    starts = [start for entry in record.datasets for start in entry.get("outcomes", ())]
+    tried = [entry for entry in record.datasets if entry.get("outcomes")]
+    starts = [start for entry in tried for start in entry["outcomes"]]
     if not starts:
         raise DataError(
             f"{run} has no closed-loop success to compare; evaluate it with sim-success"
         )
-    regions: dict[str, dict[str, int]] = {}
-    for entry in record.datasets:
-        _add_regions(regions, entry.get("regions", {}))
-    return Outcome(np.array(starts, np.int8), record.policy_loss, regions)
+    regions: Tally = {}
+    datasets: Tally = {}
+    for entry in tried:
+        _add(regions, entry.get("regions", {}))
+        counts = {"successes": sum(entry["outcomes"]), "rollouts": len(entry["outcomes"])}
+        _add(datasets, {entry["name"]: counts})
+    return Outcome(np.array(starts, np.int8), record.policy_loss, regions, datasets)
 
 
 def scores_of(arms: Sequence[Arm], folder: Path) -> list[Score]:
@@ -132,6 +141,7 @@ def as_json(scores: Sequence[Score]) -> dict[str, Any]:
                 "success_interval": list(attrs.astuple(score.interval())),
                 "success_by_seed": score.successes.mean(axis=1).tolist(),
                 "regions": score.regions,
+                "datasets": score.datasets,
                 "policy_loss": score.policy_loss,
                 "outcomes": score.successes.tolist(),
             }
@@ -142,9 +152,11 @@ def as_json(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def _score(arms: Sequence[Arm], outcomes: Sequence[Outcome]) -> Score:
-    regions: dict[str, dict[str, int]] = {}
+    regions: Tally = {}
+    datasets: Tally = {}
     for outcome in outcomes:
-        _add_regions(regions, outcome.regions)
+        _add(regions, outcome.regions)
+        _add(datasets, outcome.datasets)
     losses = [outcome.policy_loss for outcome in outcomes if outcome.policy_loss is not None]
     return Score(
         name=arms[0].name,
@@ -155,11 +167,12 @@ def _score(arms: Sequence[Arm], outcomes: Sequence[Outcome]) -> Score:
         successes=np.stack([outcome.successes for outcome in outcomes]),
         policy_loss=sum(losses) / len(losses) if losses else None,
         regions=regions,
+        datasets=datasets,
     )
 
 
-def _add_regions(tally: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
-    for region, counts in more.items():
-        entry = tally.setdefault(region, {"successes": 0, "rollouts": 0})
+def _add(tally: Tally, more: Tally) -> None:
+    for name, counts in more.items():
+        entry = tally.setdefault(name, {"successes": 0, "rollouts": 0})
         for key in entry:
             entry[key] += counts[key]
