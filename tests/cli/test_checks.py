@@ -90,7 +90,9 @@ def test_a_front_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_datasets_are_looked_at_where_they_are_named(tmp_path: Path) -> None:
     good, gone = "sim:lift?region=left&episodes=2", f"local:{tmp_path}/gone"
-    fit, unfit = check_datasets([good, gone])
+    both = f"{good} + {gone}"
+    fit, unfit, joined = check_datasets([good, gone, both])
+    assert (joined.name, joined.ok, joined.found) == (both, False, f"no folder {tmp_path}/gone")
     assert (fit.name, fit.ok) == (good, True)
     assert fit.found.startswith("2 episodes, ")
     assert (unfit.name, unfit.ok, unfit.found) == (gone, False, f"no folder {tmp_path}/gone")

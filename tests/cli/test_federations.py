@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder, ServerFolder
 from zk0_core.federation.records import NodeSettings, ServerSettings, write
 
@@ -236,3 +237,46 @@ def test_runs_are_listed(zk0, served_once) -> None:
     assert head.split() == ["RUN", "IS", "ROUND", "SUBMITTED", "WHY"]
     assert row.split()[:2] == [entry.name, "failed"]
     assert row.endswith("nobody came")
+
+
+def test_a_run_that_ended_before_its_time_is_queued_again(zk0, served_once) -> None:
+    from zk0_core.federation.runs import Runs, run_that_writes
+    from zk0_core.testing import examples
+
+    folder = ServerFolder.of("main")
+    runs = Runs(folder)
+    entry = runs.submit(examples.plan())
+    with pytest.raises(UsageError, match=f"'{entry.name}' goes on; zk0 logs -f {entry.name} foll"):
+        runs.queue_again(entry)
+    runs.tell_outcome(entry.name, "the disk is full")
+    runs.ask_to_stop(entry.name)
+    entry = runs.change(entry, state="failed", reason="the disk is full", attempts=3)
+
+    output = Path(entry.folder)
+    output.mkdir()
+    assert run_that_writes(output) == (folder, entry)
+    assert run_that_writes(output.parent) is None
+    shown = zk0("resume", str(output))
+    assert shown.error.startswith("Error: the server of federation 'main' does not run here")
+    again = runs.queue_again(entry)
+    assert (again.state, again.reason, again.attempts, again.ended) == ("queued", "", 0, "")
+    assert runs.outcome(entry.name) is None
+    assert not runs.to_be_stopped(entry.name)
+    with pytest.raises(UsageError, match="is done; zk0 run --federation starts another"):
+        runs.queue_again(runs.change(again, state="done"))
+
+
+def test_a_line_that_is_still_being_written_is_told_later(served_once, capsys) -> None:
+    from zk0_cli.submission import follow
+    from zk0_core.federation.runs import Runs
+    from zk0_core.history import to_line
+    from zk0_core.testing import examples
+
+    runs = Runs(ServerFolder.of("main"))
+    entry = runs.submit(examples.plan())
+    output = Path(entry.folder)
+    output.mkdir()
+    first, second, *_ = map(to_line, examples.history().rounds)
+    (output / "history.jsonl").write_text(f"{first}\n{second[:20]}")
+    follow(runs, runs.change(entry, state="done"), examples.plan())
+    assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [["round", "0/6"]]

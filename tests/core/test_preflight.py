@@ -48,6 +48,25 @@ def test_why_a_client_cannot_take_part_is_one_line_of_a_length_to_be_read(tmp_pa
     workers.close()
 
 
+def test_a_node_that_has_just_left_takes_no_name_of_its_own_choice(tmp_path: Path) -> None:
+    """Node 1 was there a moment ago; what it says now is not asked for."""
+    asked: list[str] = []
+
+    class Answered(Exchange):
+        def nodes(self, expected):
+            return [1, 2]
+
+        def ask(self, message_type, contents, nodes, most_bytes=0):
+            asked.extend(contents)
+            yield Reply("2", to_record(attrs.evolve(claims({}, {}), client="bob")))
+
+    patience = Patience(without=True)
+    exchange = Answered(None, tmp_path, patience, approved=lambda grid: {2: "bob"})
+    roster = call_roll(exchange, recipe_of(examples.plan()), expected=2)
+    assert asked == ["2"]
+    assert roster.nodes == {"bob": 2}
+
+
 def claims(schema: Mapping[str, Any], action: Mapping[str, Any]) -> SchemaReport:
     """Return what a client may say, but for fields of its schema and of the sums of its actions."""
     dataset = examples.dataset()

@@ -13,8 +13,8 @@ from zk0_core.plan import PluginChoice
 from zk0_core.server.admission import Asked, admit, check_report
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import Recipe, RoundOrder, RoundReport
-from zk0_core.wire.packing import from_record, pack, pack_each, tensors_from, to_record
+from zk0_core.wire.orders import ClientError, Recipe, RoundOrder, RoundReport
+from zk0_core.wire.packing import from_record, one_line, pack, pack_each, tensors_from, to_record
 from zk0_core.wire.spool import read_record, write_record
 
 PARAMS: Tensors = {"w": np.array([1.0, 2.0], np.float32)}
@@ -86,6 +86,14 @@ def test_a_missing_group_and_another_type_are_named() -> None:
         tensors_from(record, "update", "left")
     with pytest.raises(WireError, match="expected a RoundOrder, got a RoundReport"):
         from_record(record, RoundOrder)
+
+
+def test_half_of_a_character_is_no_text() -> None:
+    """JSON can hold one; the first file that it would be written to cannot."""
+    record = to_record(ClientError(client="ann", reason="\ud800", usage=False))
+    with pytest.raises(WireError, match="half of a character, which no file takes"):
+        from_record(record, ClientError)
+    assert one_line("a\ud800 \n b") == "a? b"
 
 
 def test_tensors_that_are_one_object_are_packed_once() -> None:

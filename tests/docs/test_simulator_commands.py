@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,19 @@ pytestmark = pytest.mark.long
 
 
 def zk0(*arguments: str, cache: Path) -> Any:
+    return json.loads(printed(*arguments, "--json", cache=cache))
+
+
+def printed(*arguments: str, cache: Path) -> str:
     result = subprocess.run(
-        [Path(sys.executable).parent / "zk0", *arguments, "--json"],
+        [Path(sys.executable).parent / "zk0", *arguments],
         env={**os.environ, "ZK0_CACHE": str(cache)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return result.stdout
 
 
 def test_demonstrations_are_recorded_once(tmp_path: Path) -> None:
@@ -49,5 +54,6 @@ def test_a_base_of_several_tasks_is_made(tmp_path: Path) -> None:
     small = ("--scenes", "100", "--steps", "1")
     which = ("--start", "lift", "--task", "lift", "--task", "sort", "--colour", "any")
     cache = tmp_path / "cache"
-    zk0("sim", "make-base", "--output", str(output), *which, *small, cache=cache)
+    shown = printed("sim", "make-base", "--output", str(output), *which, *small, cache=cache)
+    assert re.search(r"^cube_cm_in sort +\d", shown, re.MULTILINE)
     assert "--task lift --task sort --colour any --start lift" in (output / "NOTE.md").read_text()

@@ -48,14 +48,18 @@ def replay() -> Callable[[RecordDict], RecordDict]:
     return forge
 
 
-def claiming(gigabytes: int) -> Array:
-    """Return an array whose header promises so much, and which has three values."""
+def shaped(shape: tuple[int, ...], values: bytes = b"") -> Array:
+    """Return an array of float32 whose header has that shape, whatever its values are."""
     file = io.BytesIO()
-    shape = (gigabytes * 2**28,)
     np.lib.format.write_array_header_1_0(
         file, {"descr": "<f4", "fortran_order": False, "shape": shape}
     )
-    return Array("float32", shape, "numpy.ndarray", file.getvalue() + b"\0" * 12)
+    return Array("float32", shape, "numpy.ndarray", file.getvalue() + values)
+
+
+def claiming(gigabytes: int) -> Array:
+    """Return an array whose header promises so much, and which has three values."""
+    return shaped((gigabytes * 2**28,), b"\0" * 12)
 
 
 def claim(content: RecordDict) -> RecordDict:

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from tests.robustness.forging import (
-    claiming,
-)
+from tests.robustness.forging import claiming, shaped
 from zk0_core.errors import WireError
 from zk0_core.server.envelope import check_envelope, most_bytes
 from zk0_core.wire.npy import read_array
@@ -57,6 +55,8 @@ def test_the_limit_of_a_reply_is_an_option() -> None:
         (Array("float32", (3,), "numpy.ndarray", b"abc"), "w is no array of NumPy's: "),
         (Array("float32", (3,), "pickle", b""), "w is no array of NumPy's: serialized as 'pickle'"),
         (Array(np.array(["text"])), "w has dtype <U4; only numbers travel"),
+        (shaped((0, 2**40, 2**40)), "w claims a shape that no array has: "),
+        (shaped((0,) * 65), "w claims a shape that no array has: "),
         (
             Array("float32", (1, 3), "numpy.ndarray", Array(np.zeros(3, np.float32)).data),
             r"w is announced as float32 \(1, 3\) and is float32 \(3,\)",

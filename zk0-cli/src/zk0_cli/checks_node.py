@@ -8,12 +8,15 @@ from zk0_core.errors import Zk0Error
 
 def check_datasets(uris: Sequence[str]) -> list[CheckResult]:
     """Whether the datasets at `uris` can be trained on, as far as that shows without decoding."""
+    from zk0_core.addresses import split_joined
     from zk0_core.datacheck import check
 
     report = check.check_datasets(uris, decode=False) if uris else check.CheckReport((), (), {})
     results = []
     for uri in dict.fromkeys(uris):
-        errors = [entry for entry in report.findings if entry.dataset == uri and entry.error]
+        # A finding is about one of the datasets that an address joins.
+        about = (uri, *split_joined(uri))
+        errors = [entry for entry in report.findings if entry.dataset in about and entry.error]
         if errors:
             results.append(CheckResult(uri, False, errors[0].problem, errors[0].fix))
             continue

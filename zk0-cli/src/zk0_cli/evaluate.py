@@ -1,6 +1,5 @@
 """`zk0 eval`: score a saved model."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 
 from zk0_cli.output import check_unused
 from zk0_cli.plugin_flags import PluginFlagsCommand, with_plugin_flags
-from zk0_cli.table import echo_json, echo_table
+from zk0_cli.table import echo_figures, echo_json
 from zk0_core.choosing import choose
 from zk0_core.errors import UsageError
 from zk0_core.records import EvaluatorPlugin
@@ -76,7 +75,7 @@ def evaluate(
     if as_json:
         echo_json(figures)
         return
-    echo_table(("figure", "value"), list(_rows(figures)))
+    echo_figures(figures)
 
 
 def default_dataset(registry: Registry, evaluator: str) -> str:
@@ -86,22 +85,3 @@ def default_dataset(registry: Registry, evaluator: str) -> str:
     record = registry.get("evaluator", evaluator)
     assert isinstance(record, EvaluatorPlugin)
     return EPISODES if record.reads_episodes else STARTS
-
-
-def _rows(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield a row for each figure, and for each part of one that has parts."""
-    for name, value in figures.items():
-        if isinstance(value, dict):
-            yield from ((f"{name} {part}", _cell(number)) for part, number in value.items())
-        else:
-            yield name, _cell(value)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_cell(number)}" for name, number in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_cell, value))
-    return str(value)

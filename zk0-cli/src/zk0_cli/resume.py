@@ -6,7 +6,8 @@ import click
 
 from zk0_cli.progress import EchoProgress
 from zk0_cli.run import check_device, echo_result, quiet_stdout
-from zk0_core.errors import UsageError
+from zk0_cli.submission import submit_again
+from zk0_core.errors import UsageError, Zk0Error
 
 
 @click.command(
@@ -19,10 +20,17 @@ from zk0_core.errors import UsageError
 def resume(run: Path, as_json: bool) -> None:
     """Go on with the run in folder RUN from its last checkpoint.
 
-    What comes out is the same, to the last bit, as if the run had never ended.
+    What comes out is the same, to the last bit, as if the run had never ended. A federation's run
+    is queued again, and goes on with the nodes that are there.
     """
     if not run.is_dir():
         raise UsageError(f"run {run} is no folder; name one such as outputs/demo")
+    from zk0_core.federation.runs import run_that_writes
+
+    if (found := run_that_writes(run)) is not None:
+        if reason := submit_again(*found, as_json):
+            raise Zk0Error(reason)
+        return
     from zk0_core import run as core
     from zk0_core.server.output import RunFolder
 

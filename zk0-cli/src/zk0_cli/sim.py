@@ -10,7 +10,7 @@ import click
 from zk0_cli.lazy import LazyGroup
 from zk0_cli.output import check_unused
 from zk0_cli.progress import EchoProgress
-from zk0_cli.table import echo_json, echo_table
+from zk0_cli.table import echo_figures, echo_json, echo_table
 
 COMMANDS = {
     "make-base": ("zk0_cli.sim:make_base", "Train the frozen base of smolvla-tiny anew."),
@@ -109,7 +109,7 @@ def make_base(
     if as_json:
         echo_json(fields)
         return
-    echo_table(("figure", "value"), [(name, f"{value:g}") for name, value in fields.items()])
+    echo_figures(fields)
 
 
 @click.command(

@@ -13,6 +13,7 @@ from zk0_core.federation.folder import ServerFolder
 
 if TYPE_CHECKING:
     from zk0_core.federation.records import RunEntry
+    from zk0_core.federation.runs import Runs
     from zk0_core.plan import RunPlan
 
 FLAGS = {
@@ -88,6 +89,31 @@ def submit(
     given = {field: value for field, value in asked.items() if value is not None}
     entry = runs.submit(plan, output, **given)
     click.echo(f"run {entry.name} is submitted to '{federation}'", err=True)
+    return _follow_to_the_end(federation, runs, entry, plan, as_json)
+
+
+def submit_again(folder: ServerFolder, entry: "RunEntry", as_json: bool) -> str:
+    """Queue a run of a federation that has ended once more, and follow it to its end.
+
+    Returns:
+        Why it did not end well; empty if it did.
+
+    Raises:
+        UsageError: if the federation's server does not run here, or the run is done or goes on.
+    """
+    from zk0_core.federation.runs import Runs
+    from zk0_core.federation.server import running
+
+    running(folder)
+    runs = Runs(folder)
+    entry = runs.queue_again(entry)
+    click.echo(f"run {entry.name} is submitted to '{folder.name}' again", err=True)
+    return _follow_to_the_end(folder.name, runs, entry, runs.plan(entry.name), as_json)
+
+
+def _follow_to_the_end(
+    federation: str, runs: "Runs", entry: "RunEntry", plan: "RunPlan", as_json: bool
+) -> str:
     try:
         entry = follow(runs, entry, plan)
     except KeyboardInterrupt:
@@ -119,12 +145,14 @@ def follow(runs: Any, entry: "RunEntry", plan: "RunPlan") -> "RunEntry":
         if now.reason and now.reason != told_reason and not now.over:
             click.echo(f"waiting: {now.reason}", err=True)
         told_reason = now.reason
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        # What follows the last newline is still being written.
+        lines = text[: text.rfind("\n") + 1].splitlines()
         # A run that was taken up again is back at its last checkpoint.
         told = min(told, len(lines))
         history = History(tuple(map(from_line, lines)))
-        for record in history.rounds[told:]:
-            reporter.round(record, history)
+        for number in range(told, len(lines)):
+            reporter.round(history.rounds[number], History(history.rounds[: number + 1]))
         told = len(lines)
     sys.stderr.flush()
     reporter.finish(history)

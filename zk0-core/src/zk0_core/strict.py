@@ -57,4 +57,14 @@ def _exact(value: Any, kind: Any) -> Any:
         raise ValueError("not finite")
     if kind is int and abs(value) >= 2**63:
         raise ValueError("a whole number of more than 63 bits")
+    if kind is str and not _is_text(value):
+        raise ValueError("half of a character, which no file takes")
     return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -48,6 +48,7 @@ def carry_out(grid: "Grid", run: str, federation: Path) -> None:
 
 
 def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
+    from zk0_core.engines._flower_inflation import inflate_with_care
     from zk0_core.engines._flower_network import names_of_nodes
     from zk0_core.engines.devices import chosen_device
     from zk0_core.engines.workers import Workers, default_count
@@ -56,6 +57,7 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
     from zk0_core.server.exchange import Exchange, Patience
     from zk0_core.server.server import Server
 
+    inflate_with_care()
     folder = Path(entry.folder)
     check_disk(folder)
     # The nodes that are there take the place of a simulation's clients.

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from zk0_core.errors import UsageError
-from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.folder import ServerFolder, home
 from zk0_core.federation.records import RunEntry, read, write
 from zk0_core.files import write_json, write_text
 from zk0_core.plan import RunPlan
@@ -21,6 +21,16 @@ ENTRY, PLAN, STOP, OUTCOME = "run.json", "plan.json", "stop", "outcome.json"
 def now() -> str:
     """Return the time as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_that_writes(output: Path) -> tuple[ServerFolder, RunEntry] | None:
+    """Return which run of a federation served here has its output in `output`; None for none."""
+    for path in home().glob("*/server"):
+        folder = ServerFolder(path)
+        for entry in Runs(folder).all():
+            if Path(entry.folder) == output.absolute():
+                return folder, entry
+    return None
 
 
 class Runs:
@@ -54,6 +64,20 @@ class Runs:
         write_text(self._folder / name / PLAN, plan_to_json(plan))
         write(self._folder / name / ENTRY, entry)
         return entry
+
+    def queue_again(self, entry: RunEntry) -> RunEntry:
+        """Queue a run that ended before its time; it goes on from its last checkpoint.
+
+        Raises:
+            UsageError: if it is done, or has not ended.
+        """
+        if not entry.over:
+            raise UsageError(f"run '{entry.name}' goes on; zk0 logs -f {entry.name} follows it")
+        if entry.state == "done":
+            raise UsageError(f"run '{entry.name}' is done; zk0 run --federation starts another")
+        for name in (OUTCOME, STOP):
+            (self._folder / entry.name / name).unlink(missing_ok=True)
+        return self.change(entry, state="queued", reason="", flower_run=0, attempts=0, ended="")
 
     def all(self) -> Iterator[RunEntry]:
         """Yield all runs, in the order in which they were submitted."""

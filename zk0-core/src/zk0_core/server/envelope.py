@@ -1,6 +1,7 @@
 """What a reply may look like, before anything in it is read or written to disk."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from flwr.app import RecordDict
@@ -17,6 +18,9 @@ PER_TENSOR = 4096
 
 OVERHEAD = 2**20
 """Bytes of a reply that are allowed for its header."""
+
+MOST_INFLATED: ContextVar[int | None] = ContextVar("MOST_INFLATED", default=None)
+"""How large a reply may become that is put together from pieces, in bytes; None for no limit."""
 
 
 def most_bytes(params: Tensors, max_update_mb: float | None) -> int:

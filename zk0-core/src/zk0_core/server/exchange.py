@@ -13,7 +13,7 @@ from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
 from zk0_core.errors import WireError
-from zk0_core.server.envelope import check_envelope
+from zk0_core.server.envelope import MOST_INFLATED, check_envelope
 from zk0_core.wire.packing import one_line
 from zk0_core.wire.spool import read_record, write_record
 
@@ -64,7 +64,7 @@ class Exchange:
         grid: Grid,
         spool: Path,
         patience: Patience = Patience(),
-        approved: Callable[[Grid], Mapping[int, str]] = lambda grid: {},
+        approved: Callable[[Grid], Mapping[int, str] | None] = lambda grid: None,
     ) -> None:
         """Ask over `grid`; `approved` tells under which name a node was let in, by its id."""
         self._grid = grid
@@ -72,8 +72,8 @@ class Exchange:
         self._approved = approved
         self.patience = patience
 
-    def approved_names(self) -> Mapping[int, str]:
-        """Return the names under which nodes were let in, by their ids; none in a simulation."""
+    def approved_names(self) -> Mapping[int, str] | None:
+        """Return the names under which nodes were let in, by their ids; None in a simulation."""
         return self._approved(self._grid)
 
     def nodes(self, expected: int) -> list[int]:
@@ -149,8 +149,14 @@ class Exchange:
 
     def _pull(self, message_id: str, waiting: dict[str, str], most_bytes: int) -> Reply | None:
         """Return the answer to a message, which is waited for no more; None without one so far."""
-        for message in self._grid.pull_messages([message_id]):
-            return _reply(waiting.pop(message_id), message, most_bytes)
+        limit = MOST_INFLATED.set(most_bytes)
+        try:
+            for message in self._grid.pull_messages([message_id]):
+                return _reply(waiting.pop(message_id), message, most_bytes)
+        except WireError as problem:
+            return Reply(waiting.pop(message_id), None, problem)
+        finally:
+            MOST_INFLATED.reset(limit)
         return None
 
     def _put_aside(self, reply: Reply) -> Path | Reply:

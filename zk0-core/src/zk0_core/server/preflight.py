@@ -89,14 +89,17 @@ def _ask_newcomers(
     reports = [report for report in before.reports if report.client in by_name] if before else []
     unfit = {node: why for node, why in before.unfit.items() if node in there} if before else {}
     known = {*by_name.values(), *unfit}
-    nodes = {str(node): node for node in there if node not in known}
     question = to_record(recipe)
     approved = exchange.approved_names()
-    silent: list[str] = []
+    # Whoever left since has no name that was approved, and takes none of its own choice.
+    gone = [node for node in there if approved is not None and node not in approved]
+    nodes = {str(node): node for node in there if node not in known and node not in gone}
+    silent = [f"node {node} has left" for node in gone]
     for reply in exchange.ask(QUERY_SCHEMA, dict.fromkeys(nodes, question), nodes):
         try:
             report = _schema_report(reply)
-            if (name := approved.get(nodes[reply.client], report.client)) != report.client:
+            name = approved[nodes[reply.client]] if approved else report.client
+            if name != report.client:
                 raise DataError(
                     f"node {name!r} calls itself {report.client!r}; its operator enrolls it again "
                     "under the name that was approved"

@@ -35,7 +35,11 @@ def read_array(name: str, array: Array) -> np.ndarray:
         raise WireError(
             f"{name} is announced as {array.dtype} {tuple(array.shape)} and is {dtype} {shape}"
         )
-    return np.frombuffer(array.data, dtype, offset=start).reshape(shape, order=order)
+    try:
+        return np.frombuffer(array.data, dtype, offset=start).reshape(shape, order=order)
+    # Of no values at all, any number of sides of any length: NumPy has limits for both.
+    except (ValueError, OverflowError) as problem:
+        raise WireError(f"{name} claims a shape that no array has: {problem}") from None
 
 
 def _claimed(name: str, array: Array) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype, int]:

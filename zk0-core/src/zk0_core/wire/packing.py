@@ -60,7 +60,9 @@ def to_record(header: Any, **groups: Packed) -> RecordDict:
 
 def one_line(text: str, most: int = MOST_SHOWN) -> str:
     """Return the first `most` characters of `text`, which somebody else wrote, as one line."""
-    return " ".join(text[:most].split())
+    # JSON may hold halves of characters, which no file takes.
+    whole = text[:most].encode("utf-8", "replace").decode()
+    return " ".join(whole.split())
 
 
 def header_type(record: RecordDict) -> str:
@@ -83,8 +85,8 @@ def from_record[Header](record: RecordDict, kind: type[Header]) -> Header:
     except KeyError as missing:
         raise WireError(f"malformed {kind.__name__}: it has no {missing.args[0]}") from None
     except (ValueError, RecursionError) as problem:
-        text = " ".join((str(problem) or type(problem).__name__).split())
-        raise WireError(f"malformed {kind.__name__}: {text[:MOST_SHOWN]}") from problem
+        text = one_line(str(problem) or type(problem).__name__)
+        raise WireError(f"malformed {kind.__name__}: {text}") from problem
 
 
 def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
