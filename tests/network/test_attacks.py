@@ -17,8 +17,8 @@ from tests.network.world import SECONDS, World, wait_until
 from zk0_core.engines._flower_control import Control
 from zk0_core.engines._flower_network import NODE_CALLS, Fleet, TaskSource
 from zk0_core.engines.bundle import bundle
+from zk0_core.engines.quiet import PIECE_BYTES
 from zk0_core.errors import UsageError, Zk0Error
-from zk0_core.federation.front import MAX_BODY
 from zk0_core.federation.nginx import program
 from zk0_core.federation.server import process_of
 
@@ -135,7 +135,7 @@ def test_a_second_request_hidden_in_the_first_does_not_get_through(served: World
 
 def test_a_large_piece_of_a_message_gets_through(outside: Outside) -> None:
     """It is the SuperLink that refuses it, since no node signed it."""
-    piece = PushObjectRequest(object_content=bytes(MAX_BODY // 2)).SerializeToString()
+    piece = PushObjectRequest(object_content=bytes(PIECE_BYTES)).SerializeToString()
     response = outside.post("/v1/fleet/push-object", piece, content_type="application/protobuf")
     assert response.status == 401
 

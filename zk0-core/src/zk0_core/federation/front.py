@@ -24,6 +24,7 @@ from zk0_core.engines._flower_http import (
     body,
 )
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
+from zk0_core.engines.quiet import PIECE_BYTES
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.about import keep
 from zk0_core.federation.folder import ServerFolder
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     import httpx
 
 HELLO, JOIN, AUTHORITY = "/zk0/hello", "/zk0/join", "/zk0/authority"
-MAX_BODY = 64 * 2**20
-"""Bytes of a node's request; tensors travel in pieces of 20 MB."""
+MAX_BODY = PIECE_BYTES + 4 * 2**20
+"""Bytes of a node's request: a piece of a tensor, and what is said about it."""
+BODY_SECONDS = 600.0
+"""What a request's body gets to come: a piece over a quarter of a megabit a second."""
 MAX_OWN_BODY = 16 * 2**10
 """Bytes of a request that is answered here."""
 UPSTREAM_SECONDS = 60.0
@@ -72,6 +75,8 @@ class Front:
             await respond(send, 404, b"")
         except TooLarge:
             await respond(send, 413, b"")
+        except TimeoutError:
+            await respond(send, 408, b"")
 
     async def _live(self, receive: Receive, send: Send) -> None:
         import ssl
@@ -106,7 +111,8 @@ class Front:
 
         assert self._upstream is not None
         # Read as a whole: the SuperLink does the same, and its pieces are small.
-        content = await body(receive, MAX_BODY)
+        async with asyncio.timeout(BODY_SECONDS):
+            content = await body(receive, MAX_BODY)
         if content is None:
             return
         request = self._upstream.build_request(
@@ -134,8 +140,10 @@ class Front:
             await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, path: str, receive: Receive, send: Send) -> None:
+        async with asyncio.timeout(BODY_SECONDS):
+            content = await body(receive, MAX_OWN_BODY)
         try:
-            asked = json.loads(await body(receive, MAX_OWN_BODY) or "{}")
+            asked = json.loads(content or "{}")
             if not isinstance(asked, dict):
                 raise ValueError("no table")
             work = {HELLO: self._hello, JOIN: self._join, AUTHORITY: self._authority}[path]
