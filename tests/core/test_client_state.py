@@ -1,11 +1,13 @@
 """What a client keeps from round to round, and what it lets go of."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zk0_core.client.state import ClientState
+from zk0_core.client.state import ClientState, begin_run
 from zk0_core.errors import Zk0Error
 
 
@@ -46,5 +48,32 @@ def test_a_state_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Zk0Error) as error:
         states.load(5)
     assert str(error.value) == (
-        f"the state after round 5 is not in {tmp_path}; the server asked to go on from it"
+        f"the state after round 5 is not in {tmp_path}; the server asked to go on from it; start a "
+        "new run from the model of this one (a node keeps the states of its last 2 runs)"
     )
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from zk0_core.files import whole_file
+
+with whole_file(Path(sys.argv[1]) / "round_7.safetensors") as temporary:
+    temporary.write_bytes(bytes(1000))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_was_writing_goes_when_states_are_opened(tmp_path: Path) -> None:
+    trained(tmp_path, (6, 0))
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    ClientState(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["round_6.safetensors"]
+
+
+def test_the_run_before_the_current_one_is_the_one_that_was_used_last(tmp_path: Path) -> None:
+    for run in ("a", "b", "a", "c"):
+        begin_run(tmp_path / run)
+        trained(tmp_path / run / "clients" / "left", (1, 0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]

@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 
 from zk0_core import logs
-from zk0_core.logs import ShownProgress, log_clients, log_server
+from zk0_core.logs import ShownProgress, add_log, log_clients, log_server
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,37 @@ def test_clients_log_to_a_file_each(tmp_path: Path) -> None:
     assert "ann: push failed" in (tmp_path / "ann.log").read_text()
     assert "k3y" not in (tmp_path / "ann.log").read_text()
     assert "bob: trained" in (tmp_path / "bob.log").read_text()
+
+
+def test_a_log_file_is_begun_anew_and_three_old_ones_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGE_BYTES", 100)
+    clients = [tmp_path / "node.1.log", tmp_path / "node.2.log"]
+    for client in clients:
+        client.write_text("of a client of that name")
+    add_log(tmp_path / "node.log", format="{message}")
+    for number in range(10):
+        logger.info("{} {}", number, "x" * 80)
+    assert (tmp_path / "node.log").read_text() == "9 " + "x" * 80 + "\n"
+    old = sorted(set(tmp_path.glob("node.*.log")) - set(clients))
+    assert {path.read_text()[0] for path in old} == {"6", "7", "8"}
+    assert all(client.is_file() for client in clients)
+
+
+def test_the_log_of_a_client_is_begun_anew_and_two_old_ones_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGE_BYTES", 100)
+    log_clients(tmp_path)
+    with logger.contextualize(client="ann"):
+        for number in range(5):
+            logger.info("number {} {}", number, "x" * 100)
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert sorted(kept) == ["ann.log", "ann.log.1", "ann.log.2"]
+    for number, name in enumerate(sorted(kept, reverse=True), start=2):
+        assert f"ann: number {number} x" in kept[name]
+        assert kept[name].count("\n") == 1
 
 
 def test_what_is_shown_goes_to_stderr_too(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -17,7 +17,7 @@ MAIN = "main"
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves the dataset `owner/desk` from `folder`; knows a gated one, `owner/gated`."""
+    """Serves the dataset or model `owner/desk` from `folder`, and as `owner/gated` to few."""
 
     daemon_threads = True
 
@@ -38,6 +38,8 @@ class Hub(ThreadingHTTPServer):
         """Revisions besides the branch main; all are the same commit."""
         self.resolved: list[str] = []
         """The revisions that were asked for by name."""
+        self.readers: set[str] = set()
+        """Tokens of those who may read `owner/gated`."""
 
     @property
     def endpoint(self) -> str:
@@ -88,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         if api and self._is_known(api[1], api[3]):
             self._json(self._info() if api[2] == "revision" else self._tree())
             return
-        file = re.fullmatch(r"/datasets/(\w+/\w+)/resolve/(\w+)/(.+)", path)
+        file = re.fullmatch(r"(?:/datasets)?/(\w+/\w+)/resolve/(\w+)/(.+)", path)
         if file and self._is_known(file[1], file[2]):
             self._file(file[3])
             return
@@ -96,9 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "EntryNotFound")
 
     def _is_known(self, name: str, revision: str) -> bool:
-        if name == "owner/gated":
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if name == "owner/gated" and token not in self.server.readers:
             self._refuse(403, "GatedRepo")
-        elif name != "owner/desk":
+        elif name not in ("owner/desk", "owner/gated"):
             self._refuse(404, "RepoNotFound")
         elif revision not in (MAIN, COMMIT, *self.server.tags):
             self._refuse(404, "RevisionNotFound")

@@ -219,6 +219,15 @@ def test_a_camera_that_hung(zk0: Zk0, folder: Path) -> None:
     assert (found["episodes"], found["error"]) == ([1], False)
 
 
+def test_a_camera_that_hung_in_the_last_episode_that_was_chosen(zk0: Zk0, folder: Path) -> None:
+    """The pictures behind it are other ones, and of an episode that nobody asked for."""
+    pictures = HEALTHY.pictures(TOP)
+    pictures[6:11] = pictures[6]
+    write_video(folder / "videos" / TOP / "chunk-000" / "file-000.mp4", pictures, 10)
+    found = only_finding(zk0, folder, "?episodes=0-1")
+    assert found["problem"] == f"{TOP} shows one picture all through episode 1, while the arm moves"
+
+
 def test_an_older_format_names_the_command(zk0: Zk0, tmp_path: Path) -> None:
     old = write_v21(tmp_path / "old", Recording(lengths=(2,)))
     found = only_finding(zk0, old)

@@ -1,5 +1,7 @@
 """Decoded frames on disk: their room is limited, they are made once, and follow their source."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 from recordings import TOP, Recording, write_v3, write_video
 
+from zk0_core.cache import cache_folder
 from zk0_core.data import RobotDataset
+from zk0_core.disk import is_full
 from zk0_core.errors import DataError
 from zk0_core.lerobot.frames import frame_memmap
 from zk0_core.parts import open_dataset
@@ -90,7 +94,7 @@ def test_a_full_disk_is_said_before_it_is_full(
 ) -> None:
     frame_memmap(datasets[0], TOP)
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000_000)
-    monkeypatch.setattr("zk0_core.lerobot.frame_room.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("zk0_core.disk.shutil.disk_usage", lambda path: usage)
     with pytest.raises(DataError) as refused:
         frame_memmap(datasets[1], TOP)
     assert str(refused.value) == (
@@ -100,6 +104,57 @@ def test_a_full_disk_is_said_before_it_is_full(
     )
     monkeypatch.undo()
     assert [path.name for path in tmp_path.glob("zk0-cache/frames/*.part")] == []
+
+
+def shelf() -> list[str]:
+    """Return what lies where decoded frames do; files that are held open for a lock left out."""
+    folder = cache_folder("frames")
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
+
+
+def test_what_was_removed_in_part_is_removed_whole(
+    datasets: list[RobotDataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed in the middle leaves a part, of frames that may come again."""
+    monkeypatch.setenv("ZK0_FRAMES_GB", str(1.5 * BYTES / 1e9))  # room for one of three
+    frame_memmap(datasets[0], TOP)
+    (first,) = shelf()
+    part = cache_folder("frames", f".{first}.gone")
+    part.mkdir()
+    (part / "frames.npy").touch()
+    frame_memmap(datasets[1], TOP)
+    (second,) = shelf()
+    assert second != first
+
+
+def test_room_is_taken_before_it_is_filled(
+    datasets: list[RobotDataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a map has holes, and a hole without room for it is SIGBUS, not an error."""
+    taken = []
+    decoding = type(datasets[0]).frames
+
+    def frames(self, camera):
+        (file,) = cache_folder("frames").glob(".*.part/frames.npy")
+        taken.append(file.stat().st_blocks * 512)
+        yield from decoding(self, camera)
+
+    monkeypatch.setattr(type(datasets[0]), "frames", frames)
+    frame_memmap(datasets[0], TOP)
+    assert taken[0] >= BYTES
+
+
+def test_frames_that_find_no_room_after_all_leave_nothing(
+    datasets: list[RobotDataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left on device: decoded frames of ") as refused:
+        frame_memmap(datasets[0], TOP)
+    assert is_full(refused.value)
+    assert shelf() == []
 
 
 def test_another_video_gives_other_frames(folders: list[Path], tmp_path: Path) -> None:

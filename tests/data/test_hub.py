@@ -13,6 +13,7 @@ from hub_server import COMMIT, Hub, go_online, hub
 from recordings import TOP, WRIST, Recording, write_v3
 
 from zk0_core.addresses import Address
+from zk0_core.errors import DataError
 from zk0_core.lerobot.hub import downloaded
 
 TOP_VIDEO, WRIST_VIDEO = (f"videos/{camera}/chunk-000/file-000.mp4" for camera in (TOP, WRIST))
@@ -142,6 +143,20 @@ def test_what_the_hub_does_not_give(zk0: Zk0, home: Path) -> None:
         "https://huggingface.co/datasets/owner/gated and set HF_TOKEN",
         "'a/b/c' is no Hub name; write hf:owner/name",
     ]
+
+
+def test_the_token_may_be_in_a_file(
+    server: Hub, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secrets of a run may be in `.env`; the Hub's client knows the environment alone."""
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.chdir(tmp_path)
+    server.readers = {"hf_mine"}
+    gated = Address.parse("hf:owner/gated")
+    with pytest.raises(DataError, match="asks for consent first"):
+        downloaded(gated)
+    (tmp_path / ".env").write_text("HF_TOKEN=hf_mine\n")
+    assert (downloaded(gated) / "meta" / "info.json").is_file()
 
 
 @pytest.mark.parametrize(

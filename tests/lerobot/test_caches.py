@@ -1,5 +1,7 @@
 """Caches of SmolVLA's frozen part: exact, chosen by the disk given, and refused with a reason."""
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,6 +172,24 @@ def test_a_full_disk_takes_what_is_there_already(
     assert isinstance(policy.source(dataset, ALL), PictureSource)
     assert "keys and values of prefixes take 0.0041 GB and 1.0 GB are free at " in warnings[0]
     assert "free some, or name a larger disk with ZK0_CACHE" in warnings[0]
+
+
+def test_room_that_another_took_meanwhile(policy, dataset, empty, warnings, monkeypatch) -> None:
+    """Each of several processes sees the same free bytes; the last one takes what has room."""
+    take = os.posix_fallocate
+
+    def full(descriptor: int, start: int, size: int) -> None:
+        if size > 2_000_000:  # that of keys and values
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        take(descriptor, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    source = policy.source(dataset, ALL)
+    assert isinstance(source, CachedSource)
+    assert source.kind is VISION
+    assert not list((empty / "prefix").glob("*.part")) + list((empty / "prefix").glob("[!.]*"))
+    (values,) = (empty / "vision").glob("*/values.npy")
+    assert values.stat().st_blocks * 512 >= values.stat().st_size
 
 
 def test_it_is_compared_with_pictures_from_all_over(policy, dataset, limits) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.data.hub_server import go_online, hub
 from zk0_core.builtin.policy_lerobot import PLUGIN as LEROBOT
 from zk0_core.builtin.policy_smolvla_tiny import PLUGIN as TINY
 from zk0_core.errors import DataError, UsageError
@@ -198,7 +199,8 @@ def test_chunk_must_hold_what_is_executed():
         TINY.build(options)
 
 
-def test_act_policy(dataset, statistics, views, tmp_path):
+def save_act(folder):
+    """Save a small policy of another kind, of one camera."""
     from lerobot.configs import FeatureType, PolicyFeature
     from lerobot.policies.act.configuration_act import ACTConfig
     from lerobot.policies.act.modeling_act import ACTPolicy
@@ -221,7 +223,26 @@ def test_act_policy(dataset, statistics, views, tmp_path):
         n_vae_encoder_layers=1,
         latent_dim=4,
     )
-    ACTPolicy(config).save_pretrained(tmp_path / "act")
+    ACTPolicy(config).save_pretrained(folder)
+
+
+def test_a_policy_that_only_some_may_read(dataset, statistics, tmp_path, monkeypatch):
+    save_act(tmp_path / "act")
+    family = LEROBOT.build(LEROBOT.options(path="owner/gated"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with hub(tmp_path / "act") as server:
+        go_online(monkeypatch, server, tmp_path / "home")
+        server.readers = {"hf_mine"}
+        with pytest.raises(UsageError, match=r"nor a model on the Hub that can be reached"):
+            family.load(dataset.schema, statistics, seed=0, device="cpu")
+        (tmp_path / ".env").write_text("HF_TOKEN=hf_mine\n")
+        family.load(dataset.schema, statistics, seed=0, device="cpu")
+    assert [name for name, _ in server.sent] == ["config.json", "model.safetensors"]
+
+
+def test_act_policy(dataset, statistics, views, tmp_path):
+    save_act(tmp_path / "act")
     with pytest.raises(
         UsageError, match=r"policy\.noise_scale is 0\.5, which only SmolVLA has; .* act: leave it"
     ):

@@ -35,6 +35,19 @@ def test_a_trainer_that_is_killed(crowd: World) -> None:
     assert "ann" in trained(output)[3]
 
 
+def test_a_trainer_that_cannot_open_its_dataset_again(crowd: World) -> None:
+    """A node that was connected goes on trying, and nobody waits for it meanwhile."""
+    unplugged = crowd.path / "ann" / "unplugged"
+    unplugged.touch()
+    os.kill(crowd.node("ann")["trainer"], signal.SIGKILL)
+    wait_until("ann tries again", lambda: crowd.node("ann").get("state") == "trying again")
+    assert crowd.node("ann")["last_error"] == "toy:ann: its disk is not there; plug it in"
+    wait_until("ann is away", lambda: "ann" not in crowd.online())
+    unplugged.unlink()
+    crowd.await_nodes("ann")
+    wait_until("ann is ready", lambda: crowd.node("ann").get("state") == "waiting")
+
+
 def kill_child(world: World, name: str) -> None:
     """Kill the process of the server that runs the module `name`."""
     process = process_of(world.server)

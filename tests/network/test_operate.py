@@ -23,7 +23,7 @@ def typist(world: World) -> Iterator[Typist]:
     try:
         yield Typist(world)
     finally:
-        pids = [world.node(name).get("pid") for name in ("left-desk", "right-desk")]
+        pids = [world.node(name).get("pid") for name in ("left-desk", "right-desk", "new-desk")]
         process = process_of(world.server)
         for pid in filter(None, [*pids, process.pid if process else None]):
             import os
@@ -92,11 +92,13 @@ def test_sessions_start_by_themselves(typist: Typist, world: World) -> None:
         assert not [run for run in runs if run.state in ("failed", "stopped")], world.said()
         return [Path(run.folder) for run in runs if run.state == "done"]
 
-    start = ("client", "start", "toy:left-desk", "--cpu")
-    assert world.zk0(*start, who="left-desk").returncode == 0
+    def start(name: str) -> None:
+        assert world.zk0("client", "start", f"toy:{name}", "--cpu", who=name).returncode == 0
+
+    start("left-desk")
     wait_until("a session is done", lambda: len(sessions()) == 1)
-    assert world.zk0("client", "stop", who="left-desk").returncode == 0
-    assert world.zk0(*start, who="left-desk").returncode == 0
+    world.enroll("new-desk")
+    start("new-desk")
     wait_until("another session is done", lambda: len(sessions()) == 2)
     first, second = (
         [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
-from zk0_core.federation.processes import Child, ending, is_running, stop_all
+from zk0_core import logs
+from zk0_core.federation.processes import Child, cpu_seconds, ending, is_running, stop_all
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl and /proc")
 
@@ -76,6 +78,65 @@ def test_one_that_says_goodbye_is_asked_to_end_once(tmp_path: Path) -> None:
     until(lambda: "asked" in log.read_text())
     polite.await_end()
     assert log.read_text() == "up\nasked\ngoodbye\n"
+
+
+SAYS_MUCH = """
+import time
+from pathlib import Path
+
+print("x" * 2000, flush=True)
+while not Path("go-on").exists():
+    time.sleep(0.05)
+print("more", flush=True)
+"""
+
+
+def test_the_log_of_one_that_says_much_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGE_BYTES", 1000)
+    monkeypatch.chdir(tmp_path)
+    talker, log = child(tmp_path, SAYS_MUCH), tmp_path / "child.log"
+    talker.start()
+    until(lambda: log.stat().st_size > 2000)
+    assert not talker.revive()
+    assert log.stat().st_size == 0
+    assert (tmp_path / "child.log.1").stat().st_size == 2001
+    # It holds the file open, and goes on at its new end.
+    Path("go-on").touch()
+    until(lambda: not talker.alive)
+    assert log.read_text() == "more\n"
+    # What one said before is moved out of the way of the next too.
+    log.write_text("y" * 2000)
+    talker.start()
+    until(lambda: not talker.alive)
+    assert log.read_text() == "x" * 2000 + "\nmore\n"
+    assert (tmp_path / "child.log.1").read_text() == "y" * 2000
+    assert (tmp_path / "child.log.2").stat().st_size == 2001
+
+
+def test_a_log_that_cannot_be_kept_is_emptied_all_the_same(tmp_path: Path) -> None:
+    quiet, log = child(tmp_path, ""), tmp_path / "child.log"
+    log.touch()
+    os.truncate(log, logs.LARGE_BYTES + 1)
+    (tmp_path / "child.log.1").mkdir()
+    (tmp_path / "child.log.2").touch()
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(line), format="{message}")
+    quiet.keep_log_small()
+    logger.remove(number)
+    (line,) = lines
+    assert line.startswith("what child had said so far could not be kept: ")
+    assert log.stat().st_size == 0
+
+
+@linux
+def test_how_much_a_process_has_computed() -> None:
+    before = cpu_seconds(os.getpid())
+    until(lambda: cpu_seconds(os.getpid()) > before)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert cpu_seconds(gone.pid) == 0.0
 
 
 def test_how_a_process_ended_in_words() -> None:

@@ -1,5 +1,6 @@
 """A disk that is full: the run stops with all that it had, and goes on when there is room."""
 
+import errno
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loguru import logger
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
@@ -22,6 +24,7 @@ from zk0_core.disk import (
     DiskFull,
     is_full,
     require_room,
+    reserve,
     round_bytes,
     stopping_when_full,
 )
@@ -133,6 +136,56 @@ def test_a_full_disk_is_known_from_what_safetensors_says(small_disk: Path) -> No
     with pytest.raises(SafetensorError) as problem:
         save_file({"w": np.zeros(2**16, np.float32)}, small_disk / "w.safetensors")
     assert is_full(problem.value)
+
+
+def test_room_that_is_not_there_is_an_error_before_a_map_is_filled(small_disk: Path) -> None:
+    fill(small_disk / "filler")
+    with (small_disk / "filler").open("r+b") as filler:
+        filler.truncate((MEGABYTES - 2) * 2**20)
+    file = small_disk / "values.npy"
+    # Larger than what is free, and nothing says so.
+    np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(4 * 2**20,))
+    with pytest.raises(OSError) as refused:
+        reserve(file, "keys and values of local:desk")
+    assert is_full(refused.value)
+    assert str(refused.value) == (
+        "[Errno 28] No space left on device: keys and values of local:desk take 0.00419 GB; free "
+        f"some, or set ZK0_CACHE to another disk: '{file}'"
+    )
+
+
+def test_what_is_in_a_file_stays_when_its_room_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "values.npy"
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(2**20,))
+    array[1000] = 7
+    array.flush()
+    before = path.read_bytes()
+    reserve(path, "values")
+    assert path.read_bytes() == before
+    assert path.stat().st_blocks * 512 >= 2**20
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, None])
+def test_a_file_system_that_takes_no_room_beforehand_is_said(
+    number: int | None, tmp_path: Path, monkeypatch
+) -> None:
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING", format="{message}")
+
+    def refuse(*arguments: int) -> None:
+        raise OSError(number, "as some file systems do")
+
+    if number is None:  # macOS has no such call
+        monkeypatch.delattr(os, "posix_fallocate")
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", refuse)
+    (tmp_path / "values.npy").write_bytes(bytes(2_000_000))
+    reserve(tmp_path / "values.npy", "decoded frames of local:desk")
+    logger.remove(sink)
+    assert lines == [
+        f"room for decoded frames of local:desk cannot be reserved at {tmp_path}; keep 0.002 GB "
+        "free there, or this process is killed when the disk is full\n"
+    ]
 
 
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:

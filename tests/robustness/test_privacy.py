@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from zk0_core.builtin.reporter_console import ConsoleReporter
+from zk0_core.client.ledger import Ledger
 from zk0_core.client.privacy import (
     GaussianMechanism,
-    Ledger,
     Privacy,
     epsilon_of,
+    most_delta,
     normal_values,
 )
 from zk0_core.errors import PluginError, UsageError, Zk0Error
@@ -27,6 +28,7 @@ from zk0_core.testing import examples
 
 DELTA = 1e-5
 NOISY = {"dp_clip": 0.1, "dp_noise": 2.0, "dp_delta": DELTA}
+EPISODES = examples.dataset(held_out=0).episodes
 TARGETS = {"left": [1.0, -2.0], "right": [-1.0, 0.5]}
 
 
@@ -216,36 +218,73 @@ def test_a_strategy_that_sends_more_than_the_update_is_refused(clients) -> None:
 
 def test_a_ledger_is_kept_and_its_secret_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "privacy.json"
-    ledger = Ledger(path)
+    ledger = Ledger(path, ["a"])
     ledger.add("release", "run", 3, 1.5)
     assert path.stat().st_mode & 0o077 == 0
-    again = Ledger(path)
+    (tmp_path / ".privacy-x1y2z3ab.json").touch()  # of a process that was killed as it wrote
+    again = Ledger(path, ["a"])
+    assert [file.name for file in tmp_path.iterdir()] == ["privacy.json"]
     assert again.secret == ledger.secret
     assert (again.has("release"), again.has("another")) == (True, False)
     assert (again.has_round("run", 3), again.has_round("run", 4)) == (True, False)
     assert again.noises() == {1.5: 1}
 
 
+def test_a_release_counts_for_every_episode_that_it_was_made_from(tmp_path: Path) -> None:
+    """Whatever they are together with, so that a choice among episodes starts nothing anew."""
+    path = tmp_path / "privacy.json"
+    Ledger(path, ["a", "b"]).add("one", "run", 1, 1.5)
+    Ledger(path, ["b", "c"]).add("two", "run", 2, 2.5)
+    found = {
+        each: dict(Ledger(path, each.split()).noises()) for each in ("a", "b", "c", "d", "c a")
+    }
+    both = {1.5: 1, 2.5: 1}
+    assert found == {"a": {1.5: 1}, "b": both, "c": {2.5: 1}, "d": {}, "c a": both}
+
+
+def test_what_names_no_episodes_counts_for_all(tmp_path: Path) -> None:
+    """As in a file of an older version."""
+    entry = {"run": "run", "round": 1, "noise": 2.0}
+    content = {"secret": "00", "releases": {"release": entry}}
+    (tmp_path / "privacy.json").write_text(json.dumps(content))
+    ledger = Ledger(tmp_path / "privacy.json", ["a"])
+    ledger.add("another", "run", 2, 2.0)
+    assert Ledger(tmp_path / "privacy.json", ["a"]).noises() == {2.0: 2}
+    assert Ledger(tmp_path / "privacy.json", ["b"]).noises() == {2.0: 1}
+
+
+def test_other_episodes_are_another_account_of_the_same_update(tmp_path: Path) -> None:
+    update: Tensors = {"w": np.ones(4, np.float32)}
+    strategy = PluginChoice("strategy", "fedavg", NOISY)
+    first = Privacy(ClientPlan("left", ""), strategy, tmp_path / "privacy.json", EPISODES[:1])
+    sent = first.apply(update, "run", 1)["w"]
+    # Read after that, as a node does that was started with another dataset.
+    second = Privacy(ClientPlan("left", ""), strategy, tmp_path / "privacy.json", EPISODES[1:])
+    assert np.abs(second.apply(update, "run", 1)["w"] - sent).max() > 0.01
+    assert first.epsilon == second.epsilon == pytest.approx(epsilon_of({2.0: 1}, DELTA))
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"secret": "zz", "releases": {}}', '{"secret": "00"}'])
 def test_a_ledger_that_cannot_be_read_is_an_error_and_no_fresh_start(tmp_path, text) -> None:
     (tmp_path / "privacy.json").write_text(text)
     with pytest.raises(Zk0Error, match=r"has spent of its privacy cannot be read .* from a copy"):
-        Ledger(tmp_path / "privacy.json")
+        Ledger(tmp_path / "privacy.json", ["a"])
 
 
 def test_a_release_is_written_down_before_it_is_made(tmp_path: Path) -> None:
     strategy = PluginChoice("strategy", "fedavg", NOISY)
-    privacy = Privacy(ClientPlan("left", ""), strategy, tmp_path / "privacy.json")
+    privacy = Privacy(ClientPlan("left", ""), strategy, tmp_path / "privacy.json", EPISODES)
     sent = privacy.apply({"w": np.ones(4, np.float32)}, "run", 1)
     (entry,) = json.loads((tmp_path / "privacy.json").read_text())["releases"].values()
-    assert entry == {"run": "run", "round": 1, "noise": 2.0}
+    assert entry == {"run": "run", "round": 1, "noise": 2.0, "data": entry["data"]}
     assert norm(sent) != pytest.approx(0.1, rel=1e-3)
 
 
 def test_a_full_disk_keeps_an_update_at_home(tmp_path, monkeypatch) -> None:
     strategy = PluginChoice("strategy", "fedavg", NOISY)
     (tmp_path / "file").write_text("in the way of a folder")
-    privacy = Privacy(ClientPlan("left", ""), strategy, tmp_path / "file" / "privacy.json")
+    ledger = tmp_path / "file" / "privacy.json"
+    privacy = Privacy(ClientPlan("left", ""), strategy, ledger, EPISODES)
     with pytest.raises(OSError, match="file"):
         privacy.apply({"w": np.ones(4, np.float32)}, "run", 1)
 
@@ -254,8 +293,9 @@ def test_a_full_disk_keeps_an_update_at_home(tmp_path, monkeypatch) -> None:
 
 
 def test_a_client_with_a_bound_takes_no_part_without_noise(tmp_path: Path) -> None:
+    client, strategy = ClientPlan("left", "", epsilon=8.0), PluginChoice("strategy", "fedavg")
     with pytest.raises(UsageError) as refused:
-        Privacy(ClientPlan("left", "", epsilon=8.0), PluginChoice("strategy", "fedavg"), tmp_path)
+        Privacy(client, strategy, tmp_path / "privacy.json", EPISODES)
     assert str(refused.value) == (
         "client 'left' takes part up to epsilon = 8 only, and updates of this run carry no noise; "
         "set strategy.dp_clip and strategy.dp_noise"
@@ -264,8 +304,28 @@ def test_a_client_with_a_bound_takes_no_part_without_noise(tmp_path: Path) -> No
 
 def test_without_the_accountant_there_is_no_noise(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    strategy = PluginChoice("strategy", "fedavg", NOISY)
     with pytest.raises(UsageError, match=r"needs Opacus to count .*; pip install 'zk0\[privacy\]'"):
-        Privacy(ClientPlan("left", ""), PluginChoice("strategy", "fedavg", NOISY), tmp_path)
+        Privacy(ClientPlan("left", ""), strategy, tmp_path / "privacy.json", EPISODES)
+
+
+@pytest.mark.parametrize(
+    ("frames", "delta"), [(1, 1e-5), (100_000, 1e-5), (100_001, 1e-6), (2_000_000, 1e-7)]
+)
+def test_delta_is_at_most_one_over_the_frames(frames: int, delta: float) -> None:
+    assert most_delta(frames) == delta
+
+
+def test_a_client_with_a_bound_refuses_a_delta_that_makes_it_worthless(tmp_path: Path) -> None:
+    episodes = [attrs.evolve(EPISODES[0], start=50, stop=120_050)]
+    strategy = PluginChoice("strategy", "fedavg", NOISY)
+    with pytest.raises(UsageError) as refused:
+        Privacy(ClientPlan("left", "", epsilon=8.0), strategy, tmp_path / "privacy.json", episodes)
+    assert str(refused.value) == (
+        "client 'left' takes part up to epsilon = 8 only, and this run counts it at delta = 1e-05, "
+        "which promises too little; set strategy.dp_delta to 1e-06 or less"
+    )
+    Privacy(ClientPlan("left", ""), strategy, tmp_path / "privacy.json", episodes)
 
 
 @pytest.mark.parametrize(

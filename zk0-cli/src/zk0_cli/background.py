@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -32,6 +33,8 @@ def end(pid: int, seconds: float) -> None:
 def echo_log(path: Path, follow: bool, until: Callable[[], bool] = lambda: False) -> None:
     """Print the end of a log; with `follow` also what comes, until `until` or Ctrl-C.
 
+    A log that is begun anew is followed from its new beginning.
+
     Raises:
         Zk0Error: if there is no such log.
     """
@@ -40,11 +43,33 @@ def echo_log(path: Path, follow: bool, until: Callable[[], bool] = lambda: False
     with path.open(encoding="utf-8", errors="replace") as log:
         for line in log.readlines()[-SHOWN_LINES:]:
             click.echo(line, nl=False)
-        while follow:
-            line = log.readline()
-            if line:
-                click.echo(line, nl=False)
-            elif until():
-                return
-            else:
-                time.sleep(POLL_SECONDS)
+        goes_on = follow and _follow(log, path, until)
+    while goes_on:
+        with path.open(encoding="utf-8", errors="replace") as log:
+            goes_on = _follow(log, path, until)
+
+
+def _follow(log: TextIO, path: Path, until: Callable[[], bool]) -> bool:
+    """Print what comes; return True once `path` is begun anew, and False after `until`."""
+    while True:
+        line = log.readline()
+        if line:
+            click.echo(line, nl=False)
+        elif _is_begun_anew(log, path):
+            # What came between our last look and its new name.
+            click.echo(log.read(), nl=False)
+            return True
+        elif until():
+            return False
+        else:
+            time.sleep(POLL_SECONDS)
+
+
+def _is_begun_anew(log: TextIO, path: Path) -> bool:
+    """Whether `log`, read to its end, is no more what `path` names, or was emptied."""
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return False  # it has another name, and the new one is still to come
+    read = os.lseek(log.fileno(), 0, os.SEEK_CUR)  # bytes
+    return now.st_ino != os.fstat(log.fileno()).st_ino or now.st_size < read

@@ -1,6 +1,7 @@
 """Room on disk: looked at before it is needed, and said in one line when it has run out."""
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """What a write fails with when a disk is full, or a user's share of it."""
 
 
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL)
 _FULL_TEXT = re.compile(rf"(os error|code:) ({FULL[0]}|{FULL[1]})\b")
 
 SPARE = 32 * 2**20
@@ -64,6 +66,46 @@ def require_room(run: Path, needed: int, what: str) -> None:
         raise DiskFull(
             f"too little disk for {what}: {free / 1e6:.1f} MB free, {needed / 1e6:.1f} MB needed "
             f"in {run}; free some, then zk0 resume {run}"
+        )
+
+
+def reserve(file: Path, what: str) -> None:
+    """Take the room on disk that `file` says it has; what is in it stays.
+
+    A memory map makes a file with holes. If the disk is full when one is to be filled, the process
+    is killed by SIGBUS.
+
+    Args:
+        file: One that is there.
+        what: What it is for, in errors.
+
+    Raises:
+        OSError: if there is no room, with a number out of FULL.
+    """
+    size = file.stat().st_size
+    try:
+        if not hasattr(os, "posix_fallocate"):  # macOS
+            raise OSError(errno.EOPNOTSUPP, "no posix_fallocate")
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, size)
+    except OSError as problem:
+        if problem.errno in FULL:
+            raise OSError(
+                problem.errno,
+                f"{problem.strerror}: {what} take {size / 1e9:.3g} GB; free some, or set "
+                "ZK0_CACHE to another disk",
+                str(file),
+            ) from None
+        if problem.errno not in _CANNOT_RESERVE:
+            raise
+        from loguru import logger
+
+        logger.warning(
+            "room for {} cannot be reserved at {}; keep {:.3g} GB free there, or this process is "
+            "killed when the disk is full",
+            what,
+            file.parent,
+            size / 1e9,
         )
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_GONE = ".gone"
+
 
 @contextmanager
 def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
@@ -33,6 +35,15 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of `whole_file(path)`; nobody may be writing it.
+
+    The name of `path` may be a pattern, such as `round_*.safetensors`.
+    """
+    for left in path.parent.glob(f".{path.stem}-*{path.suffix}"):
+        left.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -72,6 +83,23 @@ def whole_folder(path: Path) -> Iterator[Path]:
         part.rename(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove `folder`; a process that is killed at it leaves nothing that is taken for whole.
+
+    What it does leave goes with the next `remove_gone`, to be called before this.
+    """
+    # Under a name that nobody looks for.
+    gone = folder.with_name(f".{folder.name}{_GONE}")
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def remove_gone(place: Path) -> None:
+    """Remove what killed processes left of `remove_folder` in `place`; no other may be at it."""
+    for gone in place.glob(f".*{_GONE}"):
+        shutil.rmtree(gone)
 
 
 def build_folder(folder: Path, build: Callable[[Path], object]) -> Path:

@@ -1,10 +1,13 @@
 """Log files, one for the server and one per client, and what of them is shown on stderr too."""
 
 import functools
+import os
+import re
+import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
@@ -17,10 +20,53 @@ QUIET_S = 5.0
 """Seconds that work may take before anything is said of it."""
 EVERY_S = 10.0
 """Seconds between two lines about the same work."""
+LARGE_BYTES = 10_000_000
+"""Of a log that is begun anew."""
+KEPT = 3
+"""Old logs of this process that stay beside the new one."""
+DATED = re.compile(r"\.\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}(\.\d+)?\.log$")
+"""The end of such a log's name: loguru's."""
 
-# loguru writes the values of variables into a traceback unless told not to: keys among them.
-add_log = functools.partial(logger.add, diagnose=False)
-"""Add a sink whose tracebacks hold no values; as `loguru.logger.add`."""
+
+def add_log(sink: Any, **options: Any) -> int:
+    """Add a sink whose tracebacks hold no values; as `loguru.logger.add`.
+
+    A file is begun anew when it is large, and the newest of the old ones are kept.
+    """
+    if isinstance(sink, Path):
+        options = {"rotation": LARGE_BYTES, "retention": _forget, **options}
+    # loguru writes the values of variables into a traceback unless told not to: keys among them.
+    return logger.add(sink, diagnose=False, **options)
+
+
+def _forget(logs: list[str]) -> None:
+    """Remove all but the newest old logs, of those whose names begin and end as one log's does.
+
+    Only what loguru named: `node.log` lies beside the log of a client that may be called `node.1`.
+    """
+    old = sorted(filter(DATED.search, logs), key=os.path.getmtime)
+    for log in old[:-KEPT]:
+        os.remove(log)
+
+
+def begin_anew_when_large(log: Path) -> None:
+    """Empty `log` when it is large; what it held goes to NAME.1, and what that held to NAME.2.
+
+    It is copied and emptied, not renamed: programs that append to it hold it open, and go on at
+    its new end. What they write in between is lost.
+
+    Raises:
+        OSError: if it could not be kept; it is emptied all the same.
+    """
+    if not log.is_file() or log.stat().st_size <= LARGE_BYTES:
+        return
+    newer, older = (log.with_name(f"{log.name}.{number}") for number in (1, 2))
+    try:
+        if newer.exists():
+            newer.replace(older)
+        shutil.copyfile(log, newer)
+    finally:
+        os.truncate(log, 0)
 
 
 def log_server(folder: Path) -> None:
@@ -41,9 +87,11 @@ def log_clients(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     def write(line: str) -> None:
-        client = line.split("\x1f", 1)[0]
-        with (folder / f"{client}.log").open("a", encoding="utf-8") as log:
-            log.write(line.split("\x1f", 1)[1])
+        client, text = line.split("\x1f", 1)
+        path = folder / f"{client}.log"
+        begin_anew_when_large(path)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(text)
 
     logger.remove()
     logger.configure(extra={"client": "worker"})

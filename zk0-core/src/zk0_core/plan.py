@@ -29,9 +29,13 @@ class ClientPlan:
     rename: Mapping[str, str] = attrs.field(factory=dict)
     """Camera or joint in the dataset to the name that the policy knows it by."""
     epsilon: float | None = None
-    """What this client may spend of its privacy, ever; None where it sets no bound of its own."""
+    """What this client may spend of its privacy in all that its ledger counts; None where it sets
+    no bound of its own."""
     shown: str = ""
     """What the server is told of the dataset instead of its address; empty for the address."""
+    ledger: str = ""
+    """File that counts what the client has released: a node's is the same in all runs. Empty for
+    one in the run's folder."""
 
     @property
     def told(self) -> str:

@@ -9,23 +9,25 @@ client's data was there at all: an update differs by at most C from none.
 ε is Opacus's: Rényi differential privacy of the Gaussian mechanism, composed over all releases
 (Mironov 2017). A client that is asked in fewer rounds gains nothing beyond having released less,
 since the server knows whom it asks.
+
+The server chooses noise and δ. A client with a bound of its own refuses a δ above `most_delta`, at
+which a small ε would promise nothing.
 """
 
 import hashlib
 import importlib.util
-import json
-import secrets
+import math
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
+from zk0_core.client.ledger import Ledger
+from zk0_core.data import Episode
 from zk0_core.errors import UsageError, Zk0Error
-from zk0_core.files import whole_file
 from zk0_core.plan import ClientPlan, PluginChoice
 from zk0_core.tensors import Tensors, as_arrays, fingerprint
 from zk0_core.transforms import NormClip
@@ -37,6 +39,9 @@ ORDERS = (
     *(2**x for x in range(6, 15)),
 )
 """Orders α of Rényi divergence of which the best one is taken."""
+
+DELTA = 1e-5
+"""δ where nothing is said, and the largest one at which a client bounds its ε."""
 
 
 @attrs.frozen
@@ -111,68 +116,44 @@ def epsilon_of(noises: Mapping[float, int], delta: float) -> float:
         return float(accountant.get_epsilon(delta, alphas=list(ORDERS)))
 
 
-class Ledger:
-    """What a client has released, and the secret of its noise: a file that only grows.
+def most_delta(frames: int) -> float:
+    """Return the largest δ at which a client that trains on `frames` bounds its ε.
 
-    Nothing takes back what was sent: not a refusal, nor a server that goes back to its checkpoint.
+    δ is the chance that the promise does not hold at all. Where it is 1 over the number of records,
+    publishing one of them whole keeps to ε = 0 (Dwork and Roth 2014, "The Algorithmic Foundations
+    of Differential Privacy", section 2.3). So it is at most 1 over the frames, rounded down to a
+    power of ten; and DELTA at most, however few its frames, since what is protected is a client
+    with all that it recorded.
     """
-
-    def __init__(self, path: Path) -> None:
-        """Read the ledger at `path`, or start one."""
-        self._path = path
-        self._releases: dict[str, dict[str, Any]] = {}
-        if not path.is_file():
-            self.secret = secrets.token_bytes(32)
-            return
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            self.secret = bytes.fromhex(content["secret"])
-            for release, entry in content["releases"].items():
-                self._releases[release] = {
-                    "run": str(entry["run"]),
-                    "round": int(entry["round"]),
-                    "noise": float(entry["noise"]),
-                }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise Zk0Error(
-                f"what this client has spent of its privacy cannot be read from {path} "
-                f"({type(problem).__name__}: {problem}); restore the file from a copy"
-            ) from None
-
-    def noises(self) -> Counter[float]:
-        """Return how many releases there were of each noise multiplier."""
-        return Counter(entry["noise"] for entry in self._releases.values())
-
-    def has(self, release: str) -> bool:
-        """Return whether this very release was made before."""
-        return release in self._releases
-
-    def has_round(self, run: str, round: int) -> bool:
-        """Return whether something was released in round `round` of `run`."""
-        return any((e["run"], e["round"]) == (run, round) for e in self._releases.values())
-
-    def add(self, release: str, run: str, round: int, noise: float) -> None:
-        """Write down a release, before it is made."""
-        self._releases[release] = {"run": run, "round": round, "noise": noise}
-        content = {"secret": self.secret.hex(), "releases": self._releases}
-        with whole_file(self._path, private=True) as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return min(DELTA, 10.0 ** -math.ceil(math.log10(frames)))
 
 
 class Privacy:
     """One client's mechanism, ledger and budget."""
 
-    def __init__(self, client: ClientPlan, strategy: PluginChoice, ledger: Path) -> None:
+    def __init__(
+        self,
+        client: ClientPlan,
+        strategy: PluginChoice,
+        ledger: Path,
+        episodes: Sequence[Episode],
+    ) -> None:
         """Take clip, noise and δ from the strategy's options, and the smaller of both budgets.
 
+        Args:
+            client: Its `epsilon` is its own budget.
+            strategy: The run's.
+            ledger: File of all that the client has released.
+            episodes: What it trains on.
+
         Raises:
-            UsageError: if the client asks for a bound on ε where there is no noise, or what counts
-                it is not installed.
+            UsageError: if the client asks for a bound on ε where there is no noise or δ is too
+                large, or what counts it is not installed.
         """
         options = strategy.options
         self._client = client.name
         self._noise = float(options.get("dp_noise") or 0.0)
-        self._delta = float(options.get("dp_delta") or 1e-5)
+        self._delta = float(options.get("dp_delta") or DELTA)
         budgets = [each for each in (client.epsilon, options.get("dp_epsilon")) if each is not None]
         self._budget = min(budgets, default=None)
         clip = options.get("dp_clip")
@@ -181,6 +162,13 @@ class Privacy:
                 f"client {client.name!r} takes part up to epsilon = {client.epsilon:g} only, and "
                 "updates of this run carry no noise; set strategy.dp_clip and strategy.dp_noise"
             )
+        most = most_delta(sum(episode.stop - episode.start for episode in episodes))
+        if client.epsilon is not None and self._delta > most:
+            raise UsageError(
+                f"client {client.name!r} takes part up to epsilon = {client.epsilon:g} only, and "
+                f"this run counts it at delta = {self._delta:g}, which promises too little; set "
+                f"strategy.dp_delta to {most:g} or less"
+            )
         self._mechanism: GaussianMechanism | None = None
         if clip is None:
             return
@@ -188,12 +176,12 @@ class Privacy:
             raise UsageError(
                 "strategy.dp_noise needs Opacus to count what it costs; pip install 'zk0[privacy]'"
             )
-        self._ledger = Ledger(ledger)
+        self._ledger = Ledger(ledger, (episode.hash for episode in episodes))
         self._mechanism = GaussianMechanism(float(clip), self._noise, self._ledger.secret)
 
     @property
     def epsilon(self) -> float | None:
-        """What has been spent so far, at the run's δ; None where no noise is added."""
+        """What has been spent of these episodes, at the run's δ; None where no noise is added."""
         return epsilon_of(self._ledger.noises(), self._delta) if self._counts else None
 
     def check(self, run: str, round: int) -> None:
@@ -212,7 +200,8 @@ class Privacy:
         clipped = self._mechanism.clipped(delta)
         if not self._noise:
             return clipped
-        release = self._mechanism.release(clipped)
+        # Other episodes are another account, even where they lead to the same update.
+        release = f"{self._ledger.data} {self._mechanism.release(clipped)}"
         if not self._ledger.has(release):
             self._check_budget()
             self._ledger.add(release, run, round, self._noise)

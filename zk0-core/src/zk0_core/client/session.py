@@ -54,7 +54,8 @@ class ClientSession:
         self._broadcast = build_broadcast_codec(recipe.codec)
         self._states = ClientState(folder)
         # Beside the states and not among them: what was spent is not given back.
-        self._privacy = Privacy(client, recipe.strategy, folder.parent / "privacy.json")
+        ledger = Path(client.ledger) if client.ledger else folder.parent / "privacy.json"
+        self._privacy = Privacy(client, recipe.strategy, ledger, self._episodes)
         self._source: BatchSource | None = None
 
     def schema_report(self) -> SchemaReport:

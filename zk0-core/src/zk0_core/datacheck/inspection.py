@@ -4,7 +4,7 @@ import attrs
 
 from zk0_core.data import Progress, RobotDataset, Statistics, training_episodes
 from zk0_core.datacheck.findings import Finding, Inspected, UnfitDataset
-from zk0_core.datacheck.pictures import picture_findings
+from zk0_core.datacheck.pictures import finding_of, picture_findings
 from zk0_core.datacheck.ranges import range_findings
 from zk0_core.datacheck.rows import row_findings
 from zk0_core.errors import DataError
@@ -51,5 +51,4 @@ def refusal(uri: str, problem: DataError) -> tuple[Finding, ...]:
     """Return why the dataset at `uri` could not be opened."""
     if isinstance(problem, UnfitDataset):
         return problem.findings
-    text, _, fix = str(problem).removeprefix(f"{uri}: ").partition("; ")
-    return (Finding(dataset=uri, what="format", problem=text, fix=fix or "see there"),)
+    return (finding_of(problem, uri, "format"),)

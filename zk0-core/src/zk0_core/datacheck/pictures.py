@@ -20,8 +20,13 @@ def picture_findings(dataset: RobotDataset, progress: Progress | None) -> Iterat
         try:
             yield from _of_camera(dataset, camera, progress)
         except DataError as problem:
-            text, _, fix = str(problem).removeprefix(f"{dataset.uri}: ").partition("; ")
-            yield Finding(dataset=dataset.uri, what="video", problem=text, fix=fix)
+            yield finding_of(problem, dataset.uri, "video")
+
+
+def finding_of(problem: DataError, uri: str, what: str) -> Finding:
+    """Return what `problem` with the dataset at `uri` says, as what a check found about `what`."""
+    text, _, fix = str(problem).removeprefix(f"{uri}: ").partition("; ")
+    return Finding(dataset=uri, what=what, problem=text, fix=fix or "see there")
 
 
 def _of_camera(dataset: RobotDataset, camera: str, progress: Progress | None) -> Iterator[Finding]:
@@ -40,7 +45,8 @@ def _of_camera(dataset: RobotDataset, camera: str, progress: Progress | None) ->
         if count in starts:
             current, first = starts[count], small
             unchanged[current.index] = current
-        elif current is not None and float(np.percentile(np.abs(small - first), 99)) > UNCHANGED:
+        # Behind its stop come frames of episodes that were not chosen.
+        elif current is not None and count < current.stop and _differ(first, small):
             unchanged.pop(current.index, None)
         count += 1
         if progress:
@@ -56,6 +62,11 @@ def _of_camera(dataset: RobotDataset, camera: str, progress: Progress | None) ->
             fix="see whether the camera hung, and leave these out with the option episodes",
             error=False,
         )
+
+
+def _differ(first: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two pictures, (H, W, 3) int16, differ by more than their encoding."""
+    return float(np.percentile(np.abs(other - first), 99)) > UNCHANGED
 
 
 def _moves(dataset: RobotDataset, episode: Episode) -> bool:

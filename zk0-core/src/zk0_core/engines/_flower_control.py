@@ -14,6 +14,7 @@ from zk0_core.errors import Zk0Error
 ONLINE = "online"
 FINISHED, STOPPED = "finished", "stopped"
 NOT_FOUND = 404
+FINISHED_ALREADY = 412
 
 
 @attrs.frozen
@@ -122,15 +123,23 @@ class Control:
         return RunState(status.status, status.sub_status, status.details)
 
     def stop_run(self, run_id: int) -> None:
-        """Stop run `run_id`; one that has ended stays as it is."""
+        """Stop run `run_id`; one that has ended, or that the SuperLink does not know, is left be.
+
+        Raises:
+            Zk0Error: if it may still go on.
+        """
         import httpx
         from flwr.proto.control_pb2 import StopRunRequest
 
         try:
             self._client.StopRun(StopRunRequest(run_id=run_id))
-        except httpx.HTTPStatusError as problem:
-            if "finished" not in problem.response.text:
-                raise Zk0Error(f"run {run_id} was not stopped: {problem.response.text}") from None
+        except httpx.HTTPStatusError as refused:
+            if refused.response.status_code not in (NOT_FOUND, FINISHED_ALREADY):
+                raise Zk0Error(
+                    f"run {run_id} was not stopped: {refused.response.text[:300]}"
+                ) from refused
+        except httpx.HTTPError as problem:
+            raise Zk0Error(f"the SuperLink does not answer: {problem}") from problem
 
     def close(self) -> None:
         """Close the connection."""

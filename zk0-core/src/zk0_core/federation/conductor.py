@@ -16,6 +16,10 @@ from zk0_core.runfile import plan_from_json
 MAX_ATTEMPTS = 5
 """A run that crashed so often is not started again."""
 LOOK_SECONDS = 1.0
+ASKED = "asked for with zk0 stop"
+AWAY_SECONDS = 600.0
+"""A node that is away for so long has left. One that a stopped run tore from its work, or that was
+started again, is back before."""
 
 
 class Conductor:
@@ -47,45 +51,54 @@ class Conductor:
             logger.warning("{}", problem)
 
     def _look(self) -> None:
-        waiting = [entry for entry in self._runs.all() if not entry.over]
-        for entry in waiting:
-            if self._runs.to_be_stopped(entry.name):
+        for entry in self._runs.all():
+            if entry.over or not self._runs.to_be_stopped(entry.name):
+                continue
+            try:
                 self._stop(entry)
-                return
+            except Zk0Error as problem:
+                # All else goes on; it is tried again at the next look.
+                logger.warning("run {} is not stopped yet: {}", entry.name, problem)
+        waiting = [entry for entry in self._runs.all() if not entry.over]
         if not waiting:
             self._start_session()
         elif waiting[0].state == "running":
             self._watch(waiting[0])
-        else:
+        elif not self._runs.to_be_stopped(waiting[0].name):
             self._start_when_ready(waiting[0])
 
     def _stop(self, entry: RunEntry) -> None:
         if entry.flower_run:
             self._control.stop_run(entry.flower_run)
-        self._runs.change(entry, state="stopped", reason="asked for with zk0 stop")
+        self._end(entry, "stopped", ASKED)
         logger.info("run {} is stopped", entry.name)
+
+    def _end(self, entry: RunEntry, state: str, reason: str) -> None:
+        """Write down that a run has ended, how, and who was there where sessions follow."""
+        nodes = self._control.nodes() if self._settings.auto else []
+        there = tuple(node.name for node in nodes if not _has_left(node))
+        self._runs.change(entry, state=state, reason=reason, there=there)
 
     def _watch(self, entry: RunEntry) -> None:
         """See whether the run has ended, and how."""
         state = self._control.run_state(entry.flower_run)
         goes_on = state is not None and state.status != FINISHED
-        if goes_on and entry.flower_run in self._launched:
+        asked = self._runs.to_be_stopped(entry.name)
+        if goes_on and (asked or entry.flower_run in self._launched):
             return
         outcome = self._runs.outcome(entry.name)
         if outcome is not None:
             ended = "failed" if outcome else "done"
-            self._runs.change(entry, state=ended, reason=outcome)
+            self._end(entry, ended, outcome)
             logger.info("run {} is {} {}", entry.name, ended, outcome)
-        elif state is not None and state.ending == STOPPED:
-            self._runs.change(entry, state="stopped", reason="stopped through Flower")
+        elif asked or (state is not None and state.ending == STOPPED):
+            self._end(entry, "stopped", ASKED if asked else "stopped through Flower")
         elif entry.flower_run not in self._launched and not self._launchers_died:
             # Nothing crashed: the server was stopped, or killed, and is here again.
             logger.info("run {} goes on where it was", entry.name)
             self._start_again(entry, state, attempts=entry.attempts)
         elif entry.attempts >= MAX_ATTEMPTS:
-            self._runs.change(
-                entry, state="failed", reason=f"crashed {entry.attempts} times; see its log"
-            )
+            self._end(entry, "failed", f"crashed {entry.attempts} times; see its log")
         else:
             details = "its launcher ended" if goes_on else _details(state)
             logger.error("run {} crashed ({}) and goes on", entry.name, details)
@@ -105,10 +118,10 @@ class Conductor:
         since = self._waiting_since.setdefault(entry.name, time.monotonic())
         if time.monotonic() - since > entry.wait:
             online = sum(node.online for node in nodes)
-            self._runs.change(
+            self._end(
                 entry,
-                state="failed",
-                reason=f"{online} of {_needed(entry, nodes)} nodes were connected after "
+                "failed",
+                f"{online} of {_needed(entry, nodes)} nodes were connected after "
                 f"{entry.wait:.0f} s; {missing}; start them, or ask for fewer with --min-clients",
             )
         elif entry.reason != missing:
@@ -124,19 +137,33 @@ class Conductor:
         """Start an automatic session when enough nodes are there, one of them since the last."""
         if not self._settings.auto:
             return
-        nodes = [node for node in self._control.nodes() if node.online]
-        if len(nodes) < self._settings.min_clients:
+        nodes = self._control.nodes()
+        entries = [entry for entry in self._runs.all() if entry.over]
+        if entries and not self._has_somebody_come(nodes, entries):
             return
-        done = [entry for entry in self._runs.all() if entry.state == "done"]
-        last = max((entry.ended for entry in self._runs.all()), default="")
-        if last and all(_time(node.seen) <= _time(last) for node in nodes):
+        online = sum(node.online for node in nodes)
+        if online < self._settings.min_clients:
             return
+        done = [entry for entry in entries if entry.state == "done"]
         entry = self._runs.submit(
             plan_from_json(self._settings.auto),
             min_clients=self._settings.min_clients,
             start_from=done[-1].folder if done else "",
         )
-        logger.info("{} nodes are there: session {}", len(nodes), entry.name)
+        logger.info("{} nodes are there: session {}", online, entry.name)
+
+    def _has_somebody_come(self, nodes: list[KnownNode], entries: list[RunEntry]) -> bool:
+        """Whether a node is online that was not there when the last run ended, or has left since.
+
+        That it connected since tells nothing: who is training when a run is stopped connects anew.
+        """
+        last = max(entries, key=lambda entry: _time(entry.ended))
+        here = {node.name for node in nodes if not _has_left(node)}
+        there = tuple(name for name in last.there if name in here)
+        if there != last.there:
+            # Written down: when they are back, it is no longer to be seen that they had left.
+            self._runs.change(last, there=there)
+        return any(node.online and node.name not in there for node in nodes)
 
 
 def _details(state: RunState | None) -> str:
@@ -153,6 +180,13 @@ def _missing(entry: RunEntry, nodes: list[KnownNode]) -> str:
         return ""
     away = [f"{node.name} ({_seen(node)})" for node in nodes if not node.online]
     return f"missing: {', '.join(away) or 'nodes to approve, with zk0 server nodes approve'}"
+
+
+def _has_left(node: KnownNode) -> bool:
+    """Whether a node is away, and not for a moment only."""
+    if node.online:
+        return False
+    return not node.seen or (datetime.now(UTC) - _time(node.seen)).total_seconds() > AWAY_SECONDS
 
 
 def _seen(node: KnownNode) -> str:

@@ -1,5 +1,6 @@
 """A message from the server, from the SuperNode to the trainer, and the answer back."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -43,6 +44,8 @@ class Messages:
         self._fleet = fleet
         self._status = status
         self._check = check
+        self._read, self._sent = 0, 0
+        """Bytes of the SuperNode's log that were read, and the replies that they tell of."""
 
     def answer(self, task: "NodeTask") -> None:
         """Have one message answered; one that nobody wants answered any more is dropped.
@@ -158,10 +161,18 @@ class Messages:
             time.sleep(POLL_SECONDS)
 
     def _count_sent(self) -> int:
-        """Return how many replies the SuperNode is through with, by its log."""
-        log = self._supernode.log
-        text = log.read_bytes() if log.is_file() else b""
-        return sum(text.count(line) for line in SENT)
+        """Return how many replies the SuperNode is through with, by all that its log ever held."""
+        if self._supernode.log.is_file():
+            with self._supernode.log.open("rb") as log:
+                if log.seek(0, os.SEEK_END) < self._read:
+                    self._read = 0  # it was begun anew
+                log.seek(self._read)
+                text = log.read()
+            # A line that is being written counts once it is whole.
+            text = text[: text.rfind(b"\n") + 1]
+            self._read += len(text)
+            self._sent += sum(text.count(line) for line in SENT)
+        return self._sent
 
 
 def _round_of(message: "Message") -> int:

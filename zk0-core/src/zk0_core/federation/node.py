@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 import attrs
 from loguru import logger
 
-from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.errors import Zk0Error
 from zk0_core.federation.certificates import load_node_key, write_private
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.handshake import NotYet, ServerAddress, check_server
 from zk0_core.federation.messages import Messages
 from zk0_core.federation.node_status import StatusFile, settings_of
+from zk0_core.federation.opening import await_dataset
 from zk0_core.federation.processes import Child, free_port, stop_all
 from zk0_core.federation.records import NodeStatus
 from zk0_core.federation.runs import now
 from zk0_core.federation.signals import ended_by_signal, only_one
-from zk0_core.federation.trainer import Failure, Trainer, TrainerSettings
+from zk0_core.federation.trainer import Trainer, TrainerSettings
 
 if TYPE_CHECKING:
     from zk0_core.engines._flower_network import NodeTask, TaskSource
 
 POLL_SECONDS = 0.2
-DATASET_SECONDS = 600.0
-LONGEST_WAIT = 30.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -85,6 +85,8 @@ class Node:
         self._status = StatusFile(folder, status)
         hours = options.max_hours or float("inf")
         self._deadline = time.monotonic() + 3600 * hours
+        self._wait = FIRST_WAIT
+        """Until the trainer is started again when it does not come up."""
 
     def run(self) -> None:
         """Connect, and train what is asked for.
@@ -139,7 +141,7 @@ class Node:
 
     def _until_it_works(self, attempt: Callable[[], None]) -> None:
         """Call `attempt`: once, or with --retry until it raises no Zk0Error."""
-        wait = 1.0
+        wait = FIRST_WAIT
         while True:
             try:
                 attempt()
@@ -148,7 +150,7 @@ class Node:
                 if not self._options.retry:
                     raise
                 self._status.note(str(problem))
-                self._status.say(state="trying again")
+                self._status.say(state="trying again", preparing="")
                 self._tell(f"{problem}; trying again in {wait:.0f} s")
                 self._sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
@@ -188,22 +190,25 @@ class Node:
             raise
 
     def _await_dataset(self, trainer: Trainer) -> None:
-        """Return once the trainer has opened the dataset.
+        await_dataset(trainer, self._status, self._folder.logs, self._check_ended)
 
-        Raises:
-            Zk0Error: if it cannot be used; the text is its loader's.
-        """
-        deadline = time.monotonic() + DATASET_SECONDS
-        while not trainer.ready:
-            self._check_ended()
-            answer = trainer.answer(POLL_SECONDS)
-            if isinstance(answer, Failure):
-                raise (UsageError if answer.usage else Zk0Error)(answer.reason)
-            if trainer.died or time.monotonic() > deadline:
-                raise Zk0Error(
-                    f"the trainer did not start ({trainer.died or 'too slow'}); see "
-                    f"{self._folder.logs}"
-                )
+    def _is_open_again(self, trainer: Trainer, supernode: Child) -> bool:
+        """Whether the trainer has its dataset open again; a node that was ready tries for ever."""
+        try:
+            self._await_dataset(trainer)
+        except Zk0Error as problem:
+            if str(problem) != self._status.now.last_error:
+                self._tell(f"{problem}; trying again")
+            self._status.note(str(problem))
+            self._status.say(state="trying again", preparing="")
+            # Nobody is to wait for this node meanwhile.
+            supernode.stop()
+            self._sleep(self._wait)
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+            trainer.restart()
+            return False
+        self._wait = FIRST_WAIT
+        return True
 
     def _is_up(self, trainer: Trainer, supernode: Child) -> bool:
         """Whether there is work to ask for; what has ended is started again where it may be."""
@@ -214,8 +219,9 @@ class Node:
         if trainer.died:
             self._status.note(f"the trainer was {trainer.died}; another one starts")
             trainer.restart()
-        if not trainer.ready:
-            self._await_dataset(trainer)
+        if not trainer.ready and not self._is_open_again(trainer, supernode):
+            return False
+        supernode.keep_log_small()
         if not supernode.alive:
             if self._may_connect(trainer):
                 self._status.say(state="connecting")
@@ -291,4 +297,6 @@ def run_node(folder: NodeFolder, options: NodeOptions, tell: Callable[[str], Non
         "node (ZK0_HOME)"
     )
     with only_one(folder.lock, busy), ended_by_signal() as ended:
+        # Of one that was killed; it is not to pass for ours while we start.
+        folder.status.unlink(missing_ok=True)
         Node(folder, options, ended, tell).run()

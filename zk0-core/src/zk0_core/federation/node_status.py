@@ -8,6 +8,7 @@ from loguru import logger
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.records import NodeSettings, NodeStatus, read, write
+from zk0_core.federation.signals import is_held
 
 
 class StatusFile:
@@ -54,4 +55,4 @@ def status_of(folder: NodeFolder) -> NodeStatus | None:
     from zk0_core.federation.processes import is_running
 
     status = read(folder.status, NodeStatus)
-    return status if status is not None and is_running(status.pid) else None
+    return status if status and is_running(status.pid) and is_held(folder.lock) else None

@@ -13,6 +13,7 @@ import attrs
 from loguru import logger
 
 from zk0_core.engines.quiet import ENVIRONMENT
+from zk0_core.logs import begin_anew_when_large
 
 END_SECONDS = 8.0
 """What a child gets to end by itself before it is killed; most need one or two."""
@@ -38,6 +39,7 @@ class Child:
     def start(self) -> None:
         """Start it; what it prints goes to its log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.keep_log_small()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -68,6 +70,7 @@ class Child:
         It waits longer from time to time while it does not stay up.
         """
         if self.alive:
+            self.keep_log_small()
             return False
         now = time.monotonic()
         ended = self.process is not None
@@ -89,6 +92,13 @@ class Child:
         if now >= self._not_before:
             self.start()
         return False
+
+    def keep_log_small(self) -> None:
+        """Begin its log anew once it is large; to be called now and then while it runs."""
+        try:
+            begin_anew_when_large(self.log)
+        except OSError as problem:
+            logger.warning("what {} had said so far could not be kept: {}", self.name, problem)
 
     def stop(self) -> None:
         """End it: politely first. It may be started again at once."""
@@ -156,11 +166,22 @@ def is_running(pid: int) -> bool:
 
 def _is_zombie(pid: int) -> bool:
     """Whether a process has ended and its parent has not asked how; told on Linux alone."""
+    return _stat(pid)[:1] == ["Z"]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the seconds that a process has computed; told on Linux alone, 0 elsewhere."""
+    user_and_system = _stat(pid)[11:13]
+    return sum(map(int, user_and_system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what Linux tells of a process from its state on; see proc_pid_stat(5)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] == "Z"
+        return []
+    return stat.rpartition(")")[2].split()
 
 
 def free_port() -> int:

@@ -128,6 +128,11 @@ class RunEntry:
     start_from: str = ""
     """Output folder of the run whose model it starts from; empty for the policy's own start."""
     ended: str = ""
+    there: tuple[str, ...] = ()
+    """Nodes that were there when it ended and have not left since: they begin no session.
+
+    None where the server started no sessions then.
+    """
 
     @property
     def over(self) -> bool:

@@ -22,10 +22,10 @@ from zk0_core.federation.certificates import (
 from zk0_core.federation.conductor import Conductor
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.insecure import PLAIN, check_loopback
-from zk0_core.federation.processes import Child, free_port, stop_all
+from zk0_core.federation.processes import Child, free_port, is_running, stop_all
 from zk0_core.federation.records import ServerProcess, ServerSettings, read, write
 from zk0_core.federation.runs import now
-from zk0_core.federation.signals import LOG_FORMAT, ended_by_signal, only_one
+from zk0_core.federation.signals import LOG_FORMAT, ended_by_signal, is_held, only_one
 from zk0_core.logs import add_log
 
 LOOK_SECONDS = 0.3
@@ -52,10 +52,8 @@ def settings_of(folder: ServerFolder) -> ServerSettings:
 
 def process_of(folder: ServerFolder) -> ServerProcess | None:
     """Return the server that runs in `folder`; None if none does."""
-    from zk0_core.federation.processes import is_running
-
     process = read(folder.process, ServerProcess)
-    return process if process is not None and is_running(process.pid) else None
+    return process if process and is_running(process.pid) and is_held(folder.lock) else None
 
 
 def running(folder: ServerFolder) -> ServerProcess:
@@ -127,6 +125,8 @@ def serve(folder: ServerFolder) -> None:
         check_loopback(settings.host, str(folder.settings), WITH_TLS)
     busy = f"the server of '{folder.name}' runs already; zk0 server status --name {folder.name}"
     with only_one(folder.lock, busy), ended_by_signal() as ended:
+        # Of one that was killed; it is not to pass for ours while we start.
+        folder.process.unlink(missing_ok=True)
         check_port(settings)
         control = f"{LOOPBACK}:{free_port()}"
         children = _children(folder, settings, control)

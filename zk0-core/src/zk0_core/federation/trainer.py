@@ -35,7 +35,7 @@ class TrainerSettings:
     rename: Mapping[str, str] = attrs.field(factory=dict)
     device: str = "cpu"
     state: Path
-    """Where the client's states go, one folder a run."""
+    """Where the client's states go, one folder a run; what it released is counted beside it."""
     logs: Path
     epsilon: float | None = None
     """What the client spends of its privacy, at most; None for as much as the run says."""
@@ -159,7 +159,7 @@ def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
     with logger.contextualize(client=settings.name):
         try:
             started = time.perf_counter()
-            about = open_own(settings)
+            about = open_own(settings, _teller(pipe))
             logger.info("dataset opened in {:.1f} s", time.perf_counter() - started)
         except Zk0Error as problem:
             pipe.send(Failure(str(problem), isinstance(problem, UsageError)))
@@ -187,7 +187,7 @@ def _teller(pipe: "Connection") -> Progress:
     return tell
 
 
-def open_own(settings: TrainerSettings) -> DatasetSummary:
+def open_own(settings: TrainerSettings, progress: Progress) -> DatasetSummary:
     """Make ready and open the node's own dataset, so that what is wrong is told at the start.
 
     Returns:
@@ -202,8 +202,8 @@ def open_own(settings: TrainerSettings) -> DatasetSummary:
 
     parts = split_joined(settings.dataset)
     for uri in parts:
-        loader_for(uri).prepare([uri], 1, None)
-    episodes = training_episodes(open_dataset(settings.dataset, settings.rename))
+        loader_for(uri).prepare([uri], 1, progress)
+    episodes = training_episodes(open_dataset(settings.dataset, settings.rename, progress))
     return DatasetSummary(
         kind="+".join(dict.fromkeys(Address.parse(uri).scheme for uri in parts)),
         name=settings.dataset if settings.name_dataset else "",
@@ -247,6 +247,7 @@ class _Work:
 
     def _app_of(self, run: str) -> Any:
         """Return the app for `run`; what was loaded for another one is let go."""
+        from zk0_core.client.state import begin_run
         from zk0_core.engines.apps import client_app, forget_sessions
         from zk0_core.federation.acceptance import accepted
 
@@ -259,9 +260,12 @@ class _Work:
                 settings.rename,
                 settings.epsilon,
                 shown=self._about.name or self._about.kind,
+                # Not in the run's folder: a server that names a new run gets no new account.
+                ledger=str(settings.state.with_name("privacy.json")),
             )
             # The server names the run; on this disk it is a hash, whatever it says.
             folder = settings.state / hashlib.sha256(run.encode()).hexdigest()[:16]
+            begin_run(folder)
             self._app = client_app(
                 {0: client},
                 folder,

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zk0_core.errors import DataError, UsageError
+from zk0_core.lerobot.hub import TOKEN
 from zk0_core.lerobot.saving import VLM
 from zk0_core.lerobot.tiny_vlm import IMAGE_SIZE, MAX_TOKENS, base_folder, load_base
+from zk0_core.secrets import secret
 from zk0_core.seeds import derive_seed
 
 # Plans ask families for their defaults, and must not wait for torch.
@@ -152,7 +154,10 @@ class LeRobotFamily:
 
         folder = Path(self._path)
         name = "model.safetensors"
-        file = folder / name if folder.is_dir() else Path(hf_hub_download(self._path, name))
+        if folder.is_dir():
+            file = folder / name
+        else:
+            file = Path(hf_hub_download(self._path, name, token=secret(TOKEN)))
         if not file.is_file():
             raise UsageError(f"policy.path {self._path}: {name} is missing; copy the policy again")
         missing, unknown = load_model(module, file, strict=False)
@@ -181,7 +186,7 @@ class LeRobotFamily:
                 "give the folder that holds config.json and model.safetensors"
             )
         try:
-            return PreTrainedConfig.from_pretrained(self._path)
+            return PreTrainedConfig.from_pretrained(self._path, token=secret(TOKEN))
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise UsageError(

@@ -1,14 +1,16 @@
 """Room on disk for decoded frames: what was not used for longest makes place for what is new."""
 
 import os
-import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
 from zk0_core.disk import free_bytes
 from zk0_core.errors import DataError
+from zk0_core.files import remove_folder, remove_gone
 
 LIMIT = "ZK0_FRAMES_GB"
 """Environment variable: how many GB decoded frames may take together; without it, the disk."""
@@ -17,10 +19,12 @@ SPARE = 2 * 1024**3
 _GB = 1_000_000_000
 
 
-def make_room(shelf: Path, needed: int, uri: str) -> None:
-    """Remove decoded frames from `shelf` until `needed` bytes more fit.
+@contextmanager
+def made_room(shelf: Path, needed: int, uri: str) -> Iterator[None]:
+    """Remove decoded frames from `shelf` until `needed` bytes more fit, for those to be taken.
 
-    A process that still reads what is removed goes on doing so: its memory map keeps the file.
+    No other process is given the same room in between. One that still reads what is removed goes
+    on doing so: its memory map keeps the file.
 
     Raises:
         DataError: if they would not fit if nothing else was there.
@@ -32,6 +36,7 @@ def make_room(shelf: Path, needed: int, uri: str) -> None:
             f"{limit / _GB:.3g}; raise it, or choose fewer episodes"
         )
     with FileLock(shelf / ".room.lock"):
+        remove_gone(shelf)
         kept = sorted(_folders(shelf), key=lambda folder: folder.stat().st_mtime)
         while _lacking(shelf, kept, needed, limit):
             if not kept:
@@ -41,11 +46,8 @@ def make_room(shelf: Path, needed: int, uri: str) -> None:
                     f"GB of disk are free in {shelf}, of which {SPARE / _GB:.3g} stay so; free "
                     "some, or set ZK0_CACHE to another disk"
                 )
-            oldest = kept.pop(0)
-            # Under a name that nobody looks for, so that no half of it is taken for whole.
-            gone = oldest.with_name(f".{oldest.name}.gone")
-            oldest.rename(gone)
-            shutil.rmtree(gone)
+            remove_folder(kept.pop(0))
+        yield
 
 
 def mark_used(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Every picture of a camera as one array on disk: each video is decoded once, in order."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import numpy as np
 
 from zk0_core.cache import cache_folder
 from zk0_core.data import Progress, RobotDataset
+from zk0_core.disk import reserve
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder
 from zk0_core.joined import parts_of
-from zk0_core.lerobot.frame_room import make_room, mark_used
+from zk0_core.lerobot.frame_room import made_room, mark_used
 
 _PICTURES = 64
 """How many pictures are resized at once."""
@@ -38,6 +40,7 @@ def frame_memmap(
     Raises:
         DataError: if the video has fewer or more pictures than the dataset has frames, or there
             is no room for them, or what was decoded has been removed by hand.
+        OSError: if the disk is full after all.
     """
     if size == tuple(dataset.schema.cameras[camera][:2]):
         size = None
@@ -91,10 +94,10 @@ def _decode(
 ) -> None:
     total = len(dataset.state)
     height, width = size or dataset.schema.cameras[camera][:2]
-    make_room(folder.parent, total * 3 * height * width, dataset.uri)
-    array = np.lib.format.open_memmap(
-        folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(total, 3, height, width)
-    )
+    file, shape = folder / "frames.npy", (total, 3, height, width)
+    with made_room(folder.parent, math.prod(shape), dataset.uri):
+        array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+        reserve(file, f"decoded frames of {dataset.uri}")
     pending: list[np.ndarray] = []
     done = 0
     for picture in dataset.frames(camera):

@@ -7,7 +7,10 @@ from pathlib import Path
 from zk0_core.addresses import Address
 from zk0_core.disk import is_full
 from zk0_core.errors import DataError, Zk0Error
+from zk0_core.secrets import secret
 
+TOKEN = "HF_TOKEN"
+"""The secret that what only some may read is downloaded with."""
 FORMAT = (3, 0)
 """The newest LeRobot format that is read; recordings on the Hub are tagged with theirs."""
 
@@ -40,18 +43,20 @@ def downloaded(address: Address) -> Path:
     try:
         if revision is None:
             revision = _of_the_format(uri, name)
-        return Path(snapshot_download(name, repo_type="dataset", revision=revision))
+        return Path(
+            snapshot_download(name, repo_type="dataset", revision=revision, token=secret(TOKEN))
+        )
     except GatedRepoError as error:
         raise DataError(
             f"{uri}: {name} asks for consent first; give it on "
-            f"https://huggingface.co/datasets/{name} and set HF_TOKEN"
+            f"https://huggingface.co/datasets/{name} and set {TOKEN}"
         ) from error
     except RevisionNotFoundError as error:
         raise DataError(f"{uri}: {name} has no revision {revision!r}; check its name") from error
     except RepositoryNotFoundError as error:
         raise DataError(
             f"{uri}: the Hub has no dataset {name!r} that you may read; "
-            "check the name, or set HF_TOKEN for a private one"
+            f"check the name, or set {TOKEN} for a private one"
         ) from error
     except HFValidationError as error:
         raise DataError(f"{uri}: {name!r} is no Hub name; write hf:owner/name") from error
@@ -94,7 +99,7 @@ def _of_the_format(uri: str, name: str) -> str | None:
     from huggingface_hub.file_download import repo_folder_name
 
     try:
-        refs = HfApi().list_repo_refs(name, repo_type="dataset")
+        refs = HfApi(token=secret(TOKEN)).list_repo_refs(name, repo_type="dataset")
     except (OfflineModeIsEnabled, httpx.TransportError):
         kept = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="dataset"))
         return newest_readable(versions(ref.name for ref in (kept / "refs").glob("*")))

@@ -20,6 +20,7 @@ import torch
 
 from zk0_core.cache import cache_folder
 from zk0_core.data import Progress, RobotDataset
+from zk0_core.disk import reserve
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder
 from zk0_core.lerobot.frames import every_picture
@@ -160,6 +161,7 @@ class CacheOf:
         Raises:
             Inexact: if a value is no number.
             DataError: if the pictures don't match the frames.
+            OSError: if the disk is full after all.
         """
         folder = build_folder(self.folder, lambda part: _compute(part, self, progress))
         small = dict(np.load(folder / "small.npz"))
@@ -242,9 +244,9 @@ def _compute(folder: Path, cache: CacheOf, progress: Progress | None) -> None:
         computed, besides = cache.computed(pictures, frames)
         rows = kept(computed)
         if values is None:
-            values = np.lib.format.open_memmap(
-                folder / "values.npy", mode="w+", dtype=rows.dtype, shape=(total, *rows.shape[1:])
-            )
+            file, shape = folder / "values.npy", (total, *rows.shape[1:])
+            values = np.lib.format.open_memmap(file, mode="w+", dtype=rows.dtype, shape=shape)
+            reserve(file, f"{cache.kind.text} of {dataset.uri}")
         values[frames] = rows
         for name, tensor in besides.items():
             small.setdefault(name, []).append(tensor.cpu().numpy())

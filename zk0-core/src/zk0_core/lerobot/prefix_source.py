@@ -10,7 +10,7 @@ from loguru import logger
 
 from zk0_core.cache import cache_limit
 from zk0_core.data import Progress, RobotDataset
-from zk0_core.disk import free_bytes
+from zk0_core.disk import free_bytes, is_full
 from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
 from zk0_core.lerobot.cached_source import CachedSource, Part
@@ -73,6 +73,11 @@ def prefix_source(
             if reason is None:
                 return _checked_source(wanted, preprocess, chunks, progress)
         except Inexact as problem:
+            reason = str(problem)
+        except OSError as problem:
+            # Whoever looked at the same moment has taken the room.
+            if not is_full(problem):
+                raise
             reason = str(problem)
         reasons.append(reason)
     if cache_limit() == 0:
