@@ -34,8 +34,8 @@ _OPTIONS = (
         "--epsilon",
         type=click.FloatRange(0, min_open=True),
         metavar="NUMBER",
-        help="Take part in a run until this much of the data's privacy is spent in it, and in none "
-        "that adds no noise.",
+        help="Take part until this much of the data's privacy is spent in all runs together, and "
+        "in none that adds no noise.",
     ),
     click.option(
         "--name-dataset",
