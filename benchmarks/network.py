@@ -22,8 +22,8 @@ HERE = Path(__file__).resolve().parent
 PLUGIN = HERE / "plugin"
 sys.path[:0] = [str(PLUGIN), str(HERE.parent / "tests" / "network")]
 
-from conftest import World, wait_until  # noqa: E402
 from training import environment  # noqa: E402
+from world import World, wait_until  # noqa: E402
 from zk0_exchange.stamps import FILE, read_stamps  # noqa: E402
 
 NODES = ("ann", "bob")

@@ -6,12 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zk0_core import (
-    StrategyPlugin,
-)
-from zk0_core.testing import (
-    Contract,
-)
+from zk0_core import StrategyPlugin
+from zk0_core.testing import Contract
 
 
 def failure(contract: type[Contract], record: Any, name: str) -> str:

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from tests.testing.failing import failure
-from zk0_core import (
-    CodecPlugin,
-)
+from zk0_core import CodecPlugin
 from zk0_core.builtin.codec_float32 import Float32Codec
-from zk0_core.testing import (
-    CodecContract,
-)
+from zk0_core.testing import CodecContract
 
 
 class Lossy:

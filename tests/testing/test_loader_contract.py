@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 from tests.testing.failing import failure
-from zk0_core import (
-    DatasetLoaderPlugin,
-)
+from zk0_core import DatasetLoaderPlugin
 from zk0_core.testing import (
     LoaderContract,
     examples,

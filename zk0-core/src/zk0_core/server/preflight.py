@@ -91,14 +91,15 @@ def _ask_newcomers(
     known = {*by_name.values(), *unfit}
     question = to_record(recipe)
     approved = exchange.approved_names()
+    new = [node for node in there if node not in known]
     # Whoever left since has no name that was approved, and takes none of its own choice.
-    gone = [node for node in there if approved is not None and node not in approved]
-    nodes = {str(node): node for node in there if node not in known and node not in gone}
+    gone = [node for node in new if approved is not None and node not in approved]
+    nodes = {str(node): node for node in new if node not in gone}
     silent = [f"node {node} has left" for node in gone]
     for reply in exchange.ask(QUERY_SCHEMA, dict.fromkeys(nodes, question), nodes):
         try:
             report = _schema_report(reply)
-            name = approved[nodes[reply.client]] if approved else report.client
+            name = report.client if approved is None else approved[nodes[reply.client]]
             if name != report.client:
                 raise DataError(
                     f"node {name!r} calls itself {report.client!r}; its operator enrolls it again "
