@@ -45,7 +45,7 @@ def _real_size(
     import models
     import training
 
-    uri = f"sim:lift?region=left&episodes={1 if short else 5}"
+    uri = f"sim:lift?region=left&episodes={1 if short else 2}"
     if short:
         steps = compared = 3
     seen = training.compare(models.real(uri, device), uri, batch_size, steps, compared, amp=amp)

@@ -10,7 +10,8 @@ from flwr.app import ConfigRecord
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.supercore.object_store import NoObjectInStoreError
 
-from zk0_core.engines._flower_store import FOLDER, FileObjectStore
+from zk0_core.engines._flower_pieces import FOLDER
+from zk0_core.engines._flower_store import FileObjectStore
 
 Piece = tuple[str, bytes]
 

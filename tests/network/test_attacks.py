@@ -15,7 +15,8 @@ from flwr.proto.message_pb2 import PushObjectRequest
 
 from tests.network.world import SECONDS, World, wait_until
 from zk0_core.engines._flower_control import Control
-from zk0_core.engines._flower_network import NODE_CALLS, Fleet, TaskSource
+from zk0_core.engines._flower_network import NODE_CALLS, Fleet
+from zk0_core.engines._flower_tasks import TaskSource
 from zk0_core.engines.bundle import bundle
 from zk0_core.engines.quiet import PIECE_BYTES
 from zk0_core.errors import UsageError, Zk0Error
@@ -176,7 +177,7 @@ def test_the_control_api_is_not_outside(served: World) -> None:
 
 def test_no_task_is_taken_from_outside(served: World) -> None:
     source = TaskSource(served.address, b"guessed")
-    assert source.take() is None
+    assert source.take(served.path) is None
     source.close()
 
 

@@ -38,8 +38,8 @@ def ask(federate, quadratic, tmp_path, monkeypatch) -> Ask:
             DatasetSummary(kind="quadratic", name="", episodes=3, frames=12),
             lambda what, done, total: None,
         )
-        federation.grid._answer = lambda message: (
-            work.carry_out(run, message, client_context(FIRST_NODE, 0)).reply
+        federation.grid._answer = lambda message: work.carry_out(
+            run, message, client_context(FIRST_NODE, 0)
         )
         template = attrs.evolve(federation.federation.template, run=run)
         federation.federation = attrs.evolve(federation.federation, template=template)

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from zk0_core.client_names import NAME
+from zk0_core.engines._flower_pieces import FOLDER
 from zk0_core.errors import UsageError
 
 DEFAULT_NAME = "main"
@@ -86,6 +87,11 @@ class ServerFolder:
         return self.path / "superlink.db"
 
     @property
+    def pieces(self) -> Path:
+        """Pieces of messages, as files that the SuperLink and a ServerApp share."""
+        return self.database.with_name(FOLDER)
+
+    @property
     def invitations(self) -> Path:
         """Invitations that nobody has used yet."""
         return self.path / "invitations.json"
@@ -156,6 +162,11 @@ class NodeFolder:
     def state(self) -> Path:
         """What the client remembers between rounds, one folder a run."""
         return self.path / "state"
+
+    @property
+    def pieces(self) -> Path:
+        """Pieces of messages, as files that the SuperNode and the runner share."""
+        return self.path / FOLDER
 
     @property
     def logs(self) -> Path:

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from zk0_core.engines._flower_network import TaskSource, run_server_app
+from zk0_core.engines._flower_network import run_server_app
+from zk0_core.engines._flower_tasks import TaskSource
 from zk0_core.federation.folder import ServerFolder
 
 LOOK_SECONDS, BUSY_SECONDS = 0.5, 2.0
@@ -46,7 +47,7 @@ def _become_server_app(folder: ServerFolder, control: str, token: str) -> None:
     status = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        run_server_app(control, folder.ca, token, os.getppid())
+        run_server_app(control, folder.ca, token, folder.pieces, os.getppid())
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1

@@ -9,15 +9,13 @@ from loguru import logger
 
 from zk0_core.data import TRAINING
 from zk0_core.engines.bundle import bundle
-from zk0_core.errors import WireError
 from zk0_core.federation.node_status import StatusFile
 from zk0_core.federation.processes import Child
-from zk0_core.federation.trainer import Done, Failure, Told, Trainer
+from zk0_core.federation.trainer import SENDING, Done, Failure, Told, Trainer
 
 if TYPE_CHECKING:
-    from flwr.app import Message
-
-    from zk0_core.engines._flower_network import Fleet, NodeTask
+    from zk0_core.engines._flower_network import Fleet
+    from zk0_core.engines._flower_tasks import NodeTask
 
 POLL_SECONDS = 0.2
 ASK_SECONDS = 2.0
@@ -51,10 +49,8 @@ class Messages:
         """Have one message answered; one that nobody wants answered any more is dropped.
 
         Raises:
-            Zk0Error: if the SuperNode takes no answer.
+            StaleTask: if the SuperNode takes no answer, or waits for one that does not come.
         """
-        from zk0_core.wire.packing import bytes_in
-
         if task.bundle != bundle():
             self._refuse(
                 task,
@@ -62,15 +58,13 @@ class Messages:
                 "zk0 on both",
             )
             return
-        round = _round_of(task.message)
-        self._status.say(state="training", run=task.run, round=round, step=0, steps=0)
-        down = bytes_in(task.message.content)
-        self._trainer.ask(task.run, task.message, task.context)
+        self._status.say(state="training", run=task.run, round=0, step=0, steps=0)
         before = self._count_sent()
+        self._trainer.ask(task.run, task.handed)
         answer = self._await(task)
         if isinstance(answer, Done):
-            task.answer(answer.reply)
-            self._tell(answer.reply, round, down)
+            task.finish()
+            self._tell(answer)
             self._await_sent(before)
         elif answer:
             self._refuse(task, answer)
@@ -79,19 +73,34 @@ class Messages:
         self._status.say(state="waiting", preparing="", step=0, steps=0)
 
     def _await(self, task: "NodeTask") -> Done | str:
-        """Return the trainer's answer, or why there is none; empty where nobody wants one."""
-        asked, told = time.monotonic(), self._trainer.told
+        """Return the trainer's answer, or why there is none; empty where nobody wants one.
+
+        Raises:
+            StaleTask: if the SuperNode waits for what does not come.
+        """
+        from zk0_core.engines._flower_tasks import StaleTask
+
+        trainer = self._trainer
+        asked, told, received = time.monotonic(), trainer.told, trainer.received
         while True:
             self._check()
-            answer = self._trainer.answer(POLL_SECONDS)
+            answer = trainer.answer(POLL_SECONDS)
             if isinstance(answer, Failure):
+                if answer.stale:
+                    raise StaleTask(answer.reason)
                 return answer.reason
             if answer is not None:
                 return answer
-            if self._trainer.told != told:
-                told = self._trainer.told
+            if trainer.received != received:
+                received = trainer.received
+                self._status.say(round=received.round)
+            if trainer.told != told:
+                told = trainer.told
                 self._tell_progress(told)
-            if died := self._trainer.died:
+            if died := trainer.died:
+                if told.what == SENDING:
+                    # Half of the answer is with the SuperNode, which waits for the other half.
+                    raise StaleTask(f"the trainer was {died} while it answered")
                 return f"the trainer was {died}"
             wanted = self._supernode.alive and task.beat()
             if wanted and time.monotonic() - asked > ASK_SECONDS:
@@ -103,7 +112,7 @@ class Messages:
     def _tell_progress(self, told: Told) -> None:
         if told.what == TRAINING:
             self._status.say(preparing="", step=told.done, steps=told.total)
-        else:
+        elif told.what != SENDING:
             self._status.say(preparing=f"{told.what}: {told.done}/{told.total}")
 
     def _drop(self, task: "NodeTask") -> None:
@@ -116,39 +125,31 @@ class Messages:
 
     def _refuse(self, task: "NodeTask", reason: str) -> None:
         """Answer that this cannot be done, so that the admin sees why."""
-        from flwr.app import Error, Message
-
         from zk0_core.engines.local import CLIENT_FAILED
 
         self._status.note(reason)
-        task.answer(Message(Error(CLIENT_FAILED, reason), reply_to=task.message))
+        task.refuse(CLIENT_FAILED, reason)
 
-    def _tell(self, reply: "Message", round: int, down: int) -> None:
+    def _tell(self, done: Done) -> None:
         """Note what the answer says."""
-        from zk0_core.wire.orders import ClientError, RoundReport
-        from zk0_core.wire.packing import bytes_in, from_record, header_type
-
-        if reply.has_error():
-            self._status.note(str(reply.error.reason))
+        received, report, now = self._trainer.received, done.report, self._status.now
+        if done.problem:
+            self._status.note(done.problem)
+        if report is None:
             return
-        kind = header_type(reply.content)
-        if kind == ClientError.__name__:
-            self._status.note(from_record(reply.content, ClientError).reason)
-        elif kind == RoundReport.__name__:
-            report, now = from_record(reply.content, RoundReport), self._status.now
-            self._status.say(
-                loss=report.loss,
-                rounds_done=now.rounds_done + 1,
-                bytes_down=now.bytes_down + down,
-                bytes_up=now.bytes_up + bytes_in(reply.content),
-            )
-            other = report.seconds - report.seconds_data - report.seconds_compute
-            logger.info(
-                "round {}: loss {:.4f}; {:.1f} s: data {:.1f}, compute {:.1f}, loading and state "
-                "{:.1f}",
-                *(round, report.loss, report.seconds),
-                *(report.seconds_data, report.seconds_compute, other),
-            )
+        self._status.say(
+            loss=report.loss,
+            rounds_done=now.rounds_done + 1,
+            bytes_down=now.bytes_down + received.bytes,
+            bytes_up=now.bytes_up + done.bytes,
+        )
+        other = report.seconds - report.seconds_data - report.seconds_compute
+        logger.info(
+            "round {}: loss {:.4f}; {:.1f} s: data {:.1f}, compute {:.1f}, loading and state "
+            "{:.1f}",
+            *(received.round, report.loss, report.seconds),
+            *(report.seconds_data, report.seconds_compute, other),
+        )
 
     def _await_sent(self, before: int) -> None:
         """Return when the SuperNode is through with the answer: it must not be ended before."""
@@ -173,16 +174,3 @@ class Messages:
             self._read += len(text)
             self._sent += sum(text.count(line) for line in SENT)
         return self._sent
-
-
-def _round_of(message: "Message") -> int:
-    """Return the round that a message asks for; 0 for none."""
-    from zk0_core.wire.orders import RoundOrder
-    from zk0_core.wire.packing import from_record, header_type
-
-    if header_type(message.content) != RoundOrder.__name__:
-        return 0
-    try:
-        return from_record(message.content, RoundOrder).round
-    except WireError:
-        return 0

@@ -25,7 +25,7 @@ from zk0_core.federation.signals import ended_by_signal, only_one
 from zk0_core.federation.trainer import Trainer, TrainerSettings
 
 if TYPE_CHECKING:
-    from zk0_core.engines._flower_network import NodeTask, TaskSource
+    from zk0_core.engines._flower_tasks import NodeTask, TaskSource
 
 POLL_SECONDS = 0.2
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
@@ -102,7 +102,8 @@ class Node:
             self._status.remove()
 
     def _run(self) -> None:
-        from zk0_core.engines._flower_network import Fleet, TaskSource
+        from zk0_core.engines._flower_network import Fleet
+        from zk0_core.engines._flower_tasks import TaskSource
 
         folder = self._folder
         self._until_it_works(self._check_server)
@@ -171,7 +172,8 @@ class Node:
         trusted = ("--root-certificates", str(self._folder.ca))
         command = (
             *(sys.executable, "-m", "zk0_core.federation.supernode"),
-            *(str(self._options.heartbeat), "--superlink", self._address.place),
+            *(str(self._options.heartbeat), str(self._folder.pieces)),
+            *("--superlink", self._address.place),
             *(("--insecure",) if self._address.insecure else trusted),
             *("--auth-supernode-private-key", str(self._folder.key)),
             *("--isolation", "process", "--superexec-auth-secret-file", str(self._folder.secret)),
@@ -247,15 +249,12 @@ class Node:
     def _take(self, source: "TaskSource", supernode: Child) -> "NodeTask | None":
         """Return the next message; None when there is none."""
         with self._afresh_when_stale(supernode):
-            return source.take()
+            return source.take(self._folder.pieces)
         return None
 
     def _answer(self, messages: Messages, task: "NodeTask", supernode: Child) -> None:
-        try:
-            with self._afresh_when_stale(supernode):
-                messages.answer(task)
-        except Zk0Error as problem:
-            self._status.note(str(problem))
+        with self._afresh_when_stale(supernode):
+            messages.answer(task)
 
     @contextmanager
     def _afresh_when_stale(self, supernode: Child) -> Iterator[None]:
@@ -263,7 +262,7 @@ class Node:
 
         Such a SuperNode sends answers in the wrong order from then on, and keeps one back.
         """
-        from zk0_core.engines._flower_network import StaleTask
+        from zk0_core.engines._flower_tasks import StaleTask
 
         try:
             yield

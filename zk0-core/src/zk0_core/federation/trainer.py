@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from zk0_core.data import TRAINING, Progress
-from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.errors import UsageError, WireError, Zk0Error
 from zk0_core.federation.records import DatasetSummary
 from zk0_core.plan import ClientPlan
 
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from flwr.app import Context, Message
 
+    from zk0_core.engines._flower_tasks import Handed
+    from zk0_core.wire.orders import RoundReport
 
+SENDING = "sending"
+"""What is told once an answer is on its way to the SuperNode."""
 TELL_SECONDS = 0.5
 """Between two words of how far a round is."""
 
@@ -48,7 +52,9 @@ class Failure:
     """What a trainer could not do."""
 
     reason: str
-    usage: bool
+    usage: bool = False
+    stale: bool = False
+    """Whether the SuperNode holds what nobody can answer any more."""
 
 
 @attrs.frozen
@@ -61,11 +67,23 @@ class Told:
 
 
 @attrs.frozen
-class Done:
-    """An answer to a message, and figures for the node's status."""
+class Received:
+    """A message is here: the round that it asks for, 0 for none, and its tensors' bytes."""
 
-    reply: "Message"
-    seconds: float
+    round: int = 0
+    bytes: int = 0
+
+
+@attrs.frozen
+class Done:
+    """A message is answered."""
+
+    report: "RoundReport | None" = None
+    """Of a round that was trained."""
+    bytes: int = 0
+    """Of the answer's tensors."""
+    problem: str = ""
+    """What the answer says instead."""
 
 
 class Trainer:
@@ -87,7 +105,11 @@ class Trainer:
         self.ready = False
         self.about: DatasetSummary | None = None
         """How much the dataset is, once it is opened."""
+        self._ask_anew()
+
+    def _ask_anew(self) -> None:
         self.told = Told()
+        self.received = Received()
 
     @property
     def pid(self) -> int:
@@ -106,12 +128,12 @@ class Trainer:
         hint = "; was memory short?" if status == -signal.SIGKILL else ""
         return ending(status) + hint
 
-    def ask(self, run: str, message: "Message", context: "Context") -> None:
-        """Hand over a message of `run`."""
+    def ask(self, run: str, task: "Handed") -> None:
+        """Have a message of `run` answered."""
+        self._ask_anew()
         # A process that is gone shows in `died`.
-        self.told = Told()
         with contextlib.suppress(OSError):
-            self._pipe.send((run, message, context))
+            self._pipe.send((run, task))
 
     def answer(self, seconds: float) -> Done | Failure | None:
         """Return an answer if one comes within `seconds`; None if not, or if the process died.
@@ -121,7 +143,7 @@ class Trainer:
         try:
             if not self._pipe.poll(seconds):
                 return None
-            answer: Done | Failure | Told | DatasetSummary = self._pipe.recv()
+            answer: Done | Failure | Told | Received | DatasetSummary = self._pipe.recv()
         except (EOFError, OSError):
             return None
         if isinstance(answer, DatasetSummary):
@@ -129,6 +151,9 @@ class Trainer:
             return None
         if isinstance(answer, Told):
             self.told = answer
+            return None
+        if isinstance(answer, Received):
+            self.received = answer
             return None
         return answer
 
@@ -168,10 +193,55 @@ def _serve(settings: TrainerSettings, pipe: "Connection") -> None:
         work = _Work(settings, about, _teller(pipe))
         while True:
             try:
-                run, message, context = pipe.recv()
+                run, task = pipe.recv()
             except EOFError:
                 return
-            pipe.send(work.carry_out(run, message, context))
+            pipe.send(_answer(work, run, task, pipe))
+
+
+def _answer(work: "_Work", run: str, task: "Handed", pipe: "Connection") -> Done | Failure:
+    """Take a message from the SuperNode and give it the answer; tell of both."""
+    from zk0_core.engines._flower_tasks import StaleTask
+    from zk0_core.wire.packing import bytes_in
+
+    try:
+        message = task.message()
+        pipe.send(Received(_round_of(message), bytes_in(message.content)))
+        reply = work.carry_out(run, message, task.context)
+        del message  # or it would stay in memory beside what is sent
+        pipe.send(Told(SENDING))
+        done = _described(reply)
+        task.push(reply)
+    except StaleTask as problem:
+        return Failure(str(problem), stale=True)
+    return done
+
+
+def _round_of(message: "Message") -> int:
+    """Return the round that a message asks for; 0 for none."""
+    from zk0_core.wire.orders import RoundOrder
+    from zk0_core.wire.packing import from_record, header_type
+
+    if header_type(message.content) != RoundOrder.__name__:
+        return 0
+    try:
+        return from_record(message.content, RoundOrder).round
+    except WireError:
+        return 0
+
+
+def _described(reply: "Message") -> Done:
+    """Return what an answer says."""
+    from zk0_core.wire.orders import ClientError, RoundReport
+    from zk0_core.wire.packing import bytes_in, from_record, header_type
+
+    if reply.has_error():
+        return Done(problem=str(reply.error.reason))
+    kind = header_type(reply.content)
+    if kind == ClientError.__name__:
+        return Done(problem=from_record(reply.content, ClientError).reason)
+    report = from_record(reply.content, RoundReport) if kind == RoundReport.__name__ else None
+    return Done(report, bytes_in(reply.content))
 
 
 def _teller(pipe: "Connection") -> Progress:
@@ -227,7 +297,8 @@ class _Work:
         self._run: str | None = None
         self._app: Any = None
 
-    def carry_out(self, run: str, message: "Message", context: "Context") -> Done:
+    def carry_out(self, run: str, message: "Message", context: "Context") -> "Message":
+        """Return the answer of `run`'s app to a message."""
         from flwr.app import Error, Message
         from loguru import logger
 
@@ -235,15 +306,14 @@ class _Work:
         from zk0_core.engines.local import CLIENT_FAILED
         from zk0_core.plugin_errors import described
 
-        started = time.perf_counter()
         become_task(context.node_id, context.run_id)
         context.node_config = {"partition-id": 0}
         try:
-            reply = self._app_of(run)(message=message, context=context)
+            reply: Message = self._app_of(run)(message=message, context=context)
+            return reply
         except Exception as problem:  # whatever a plugin raises is the server's to know
             logger.opt(exception=problem).error("client app failed")
-            reply = Message(Error(CLIENT_FAILED, described(problem)), reply_to=message)
-        return Done(reply, time.perf_counter() - started)
+            return Message(Error(CLIENT_FAILED, described(problem)), reply_to=message)
 
     def _app_of(self, run: str) -> Any:
         """Return the app for `run`; what was loaded for another one is let go."""

@@ -1,0 +1,61 @@
+"""Flower's SuperNode: what zk0 changes in it."""
+
+import functools
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+from zk0_core.engines._flower_http import serve_well
+from zk0_core.engines._flower_network import PIECE_SECONDS, look_for_pieces_every
+from zk0_core.engines._flower_pieces import serve_by_name
+
+LOOK_SECONDS = 1.0
+"""Between a node's looks for a message."""
+
+
+def run_supernode(heartbeat: int, pieces: Path, insecure: bool) -> None:
+    """Be Flower's SuperNode, with the flags in `sys.argv`.
+
+    Args:
+        heartbeat: A SuperLink misses this node when it has not heard of it for twice so many
+            seconds; Flower has a constant for that.
+        pieces: A folder for the pieces of messages, of its own.
+        insecure: Whether the server has no TLS. Flower's flag for that refuses a node's key.
+    """
+    import flwr.supercore.heartbeat
+    import flwr.supernode.fleet_http_connection
+    from flwr.supercore.object_store import object_store_factory
+    from flwr.supernode import start_client_internal
+    from flwr.supernode.cli import flower_supernode
+    from flwr.supernode.servicer.runtime import runtime_handlers
+
+    from zk0_core.engines._flower_store import NodeObjectStore
+
+    for module in (flwr.supercore.heartbeat, flwr.supernode.fleet_http_connection):
+        assert isinstance(vars(module)["HEARTBEAT_DEFAULT_INTERVAL"], int)
+        vars(module)["HEARTBEAT_DEFAULT_INTERVAL"] = heartbeat
+    # It uses nothing else of the module `time`, and would look for a message every 3 s.
+    quicker = types.SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, LOOK_SECONDS)))
+    assert vars(start_client_internal)["time"] is time
+    vars(start_client_internal)["time"] = quicker
+    look_for_pieces_every(*PIECE_SECONDS)
+    assert "InMemoryObjectStore" in vars(object_store_factory)
+    vars(object_store_factory)["InMemoryObjectStore"] = functools.partial(NodeObjectStore, pieces)
+    serve_by_name(runtime_handlers)
+    serve_well()
+    if insecure:
+        _connect_without_tls()
+    flower_supernode()
+
+
+def _connect_without_tls() -> None:
+    """Have this process's SuperNode connect without TLS, and sign with its key all the same."""
+    from flwr.supernode import start_client_internal
+    from flwr.supernode.fleet_http_connection import http_request_response
+
+    def plain(address: str, insecure: bool, certificates: object, *rest: Any) -> Any:
+        return http_request_response(address, True, None, *rest)
+
+    assert vars(start_client_internal)["http_request_response"] is http_request_response
+    vars(start_client_internal)["http_request_response"] = plain
