@@ -10,8 +10,8 @@ from zk0_core.engines._flower_http import serve_well
 from zk0_core.engines._flower_network import PIECE_SECONDS, look_for_pieces_every
 from zk0_core.engines._flower_pieces import serve_by_name
 
-LOOK_SECONDS = 1.0
-"""Between a node's looks for a message."""
+LOOK_SECONDS, LOOK_SECONDS_BESIDE = 1.0, 0.1
+"""Between a node's looks for a message from its server, and for the answer beside it."""
 
 
 def run_supernode(heartbeat: int, pieces: Path, insecure: bool) -> None:
@@ -35,10 +35,9 @@ def run_supernode(heartbeat: int, pieces: Path, insecure: bool) -> None:
     for module in (flwr.supercore.heartbeat, flwr.supernode.fleet_http_connection):
         assert isinstance(vars(module)["HEARTBEAT_DEFAULT_INTERVAL"], int)
         vars(module)["HEARTBEAT_DEFAULT_INTERVAL"] = heartbeat
-    # It uses nothing else of the module `time`, and would look for a message every 3 s.
-    quicker = types.SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, LOOK_SECONDS)))
+    # It uses nothing else of the module `time`.
     assert vars(start_client_internal)["time"] is time
-    vars(start_client_internal)["time"] = quicker
+    vars(start_client_internal)["time"] = types.SimpleNamespace(sleep=_sleep)
     look_for_pieces_every(*PIECE_SECONDS)
     assert "InMemoryObjectStore" in vars(object_store_factory)
     vars(object_store_factory)["InMemoryObjectStore"] = functools.partial(NodeObjectStore, pieces)
@@ -47,6 +46,11 @@ def run_supernode(heartbeat: int, pieces: Path, insecure: bool) -> None:
     if insecure:
         _connect_without_tls()
     flower_supernode()
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep for less than Flower does: 3 s until it asks the server again, 0.5 s where it waits."""
+    time.sleep(LOOK_SECONDS if seconds > 1 else LOOK_SECONDS_BESIDE)
 
 
 def _connect_without_tls() -> None:
