@@ -1,6 +1,8 @@
 """Pieces of messages that processes of one machine hand over as files, by name."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +22,8 @@ from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPu
 from flwr.supercore.object_store import NoObjectInStoreError, ObjectStore
 
 from zk0_core.engines._flower_pieces import FOLDER, Pieces, hand_over, serve_by_name
-from zk0_core.engines._flower_store import FileObjectStore, NodeObjectStore
+from zk0_core.engines._flower_store import FileObjectStore
+from zk0_core.engines._flower_supernode import NodeObjectStore
 
 CONTENT = ConfigRecord({"value": 1}).deflate()
 KEY = hashlib.sha256(CONTENT).hexdigest()
@@ -175,3 +178,17 @@ def test_a_node_forgets_a_message_with_all_that_it_refers_to(tmp_path: Path) -> 
     store.put(KEY, CONTENT)
     store.clear()
     assert (files(tmp_path), len(store)) == ([], 0)
+
+
+def test_a_node_starts_without_a_database() -> None:
+    program = (
+        "from zk0_core.federation.supernode import leave_out_the_database\n"
+        "leave_out_the_database()\n"
+        "import sys\n"
+        "import zk0_core.engines._flower_supernode\n"
+        "from flwr.supernode.cli import flower_supernode\n"
+        "import flwr.supernode.main\n"
+        "print(sorted({'sqlalchemy', 'alembic'} & sys.modules.keys()))\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[]\n"

@@ -1,9 +1,8 @@
-"""Where Flower's SuperLink and SuperNode keep the pieces of messages: in files.
+"""Flower's SuperLink, with the pieces of messages in files beside its database.
 
-Tensors travel in pieces of 20 MB. A SuperLink would put each into a row of its database, which
-writes it twice and takes as much time as all else that it does; a SuperNode would keep it in
-memory. Here both hold the name of a file instead. What they say of a piece and when it goes stays
-Flower's.
+Tensors travel in pieces of 20 MB. Flower's own store puts each into a row of the database, which
+writes it twice and takes as much time as all else that the SuperLink does. Here a row holds the
+name of a file instead. What a row says and when it goes stays Flower's.
 """
 
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 from flwr.supercore.inflatable.inflatable_object import get_object_id
 from flwr.supercore.object_store import object_store_factory
-from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
 from flwr.supercore.object_store.sql_object_store import SqlObjectStore
 from flwr.supercore.state.schema.objectstore_models import StoredObject
 from sqlalchemy import event, select, update
@@ -99,46 +97,6 @@ class FileObjectStore(SqlObjectStore):
         """Whether the file `name` holds the object."""
         content = self._pieces.read(name) if name else None
         return content is not None and get_object_id(content) == object_id
-
-
-class NodeObjectStore(InMemoryObjectStore):
-    """The same for a node, which forgets everything when it ends."""
-
-    def __init__(self, folder: Path) -> None:
-        """Use `folder`; what one that was killed left there goes."""
-        super().__init__(verify=False)
-        self._pieces = Pieces(folder)
-        self._pieces.remove(self._pieces.names())
-
-    def put(self, object_id: str, object_content: bytes) -> None:
-        """Keep an object that was announced, as `FileObjectStore.put`."""
-        name = self._pieces.received(object_id, object_content)
-        kept = False
-        try:
-            with self.lock_store:
-                super().put(object_id, name.encode())
-                kept = super().get(object_id) == name.encode()
-        finally:
-            if not kept:
-                self._pieces.remove([name])
-
-    def get(self, object_id: str) -> bytes | None:
-        """Return an object, as `FileObjectStore.get`."""
-        name = super().get(object_id)
-        return self._pieces.given(name) if name else name
-
-    def delete(self, object_id: str) -> None:
-        """Forget an object, as `FileObjectStore.delete`."""
-        with self.lock_store:
-            name = super().get(object_id)
-            super().delete(object_id)
-            if name and object_id not in self:
-                self._pieces.remove([as_name(name)])
-
-    def clear(self) -> None:
-        """Forget everything."""
-        super().clear()
-        self._pieces.remove(self._pieces.names())
 
 
 def run_superlink() -> None:

@@ -1,4 +1,4 @@
-"""Flower's SuperNode: what zk0 changes in it."""
+"""Flower's SuperNode, with the pieces of messages in files: what else zk0 changes in it."""
 
 import functools
 import time
@@ -6,12 +6,59 @@ import types
 from pathlib import Path
 from typing import Any
 
+from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
+
 from zk0_core.engines._flower_http import serve_well
 from zk0_core.engines._flower_network import PIECE_SECONDS, look_for_pieces_every
-from zk0_core.engines._flower_pieces import serve_by_name
+from zk0_core.engines._flower_pieces import Pieces, as_name, serve_by_name
 
 LOOK_SECONDS, LOOK_SECONDS_BESIDE = 1.0, 0.1
 """Between a node's looks for a message from its server, and for the answer beside it."""
+
+
+class NodeObjectStore(InMemoryObjectStore):
+    """Flower's store of objects by their hash, with names of files in place of the contents."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`; what one that was killed left there goes."""
+        super().__init__(verify=False)
+        self._pieces = Pieces(folder)
+        self._pieces.remove(self._pieces.names())
+
+    def put(self, object_id: str, object_content: bytes) -> None:
+        """Keep an object that was announced.
+
+        Raises:
+            ValueError: if the content is not what its id says.
+            NoObjectInStoreError: if nobody announced it.
+        """
+        name = self._pieces.received(object_id, object_content)
+        kept = False
+        try:
+            with self.lock_store:
+                super().put(object_id, name.encode())
+                kept = super().get(object_id) == name.encode()
+        finally:
+            if not kept:
+                self._pieces.remove([name])
+
+    def get(self, object_id: str) -> bytes | None:
+        """Return an object; empty while it is announced and not there, None if it is unknown."""
+        name = super().get(object_id)
+        return self._pieces.given(name) if name else name
+
+    def delete(self, object_id: str) -> None:
+        """Forget an object unless another one refers to it; what it refers to goes with it."""
+        with self.lock_store:
+            name = super().get(object_id)
+            super().delete(object_id)
+            if name and object_id not in self:
+                self._pieces.remove([as_name(name)])
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self._pieces.remove(self._pieces.names())
 
 
 def run_supernode(heartbeat: int, pieces: Path, insecure: bool) -> None:
@@ -29,8 +76,6 @@ def run_supernode(heartbeat: int, pieces: Path, insecure: bool) -> None:
     from flwr.supernode import start_client_internal
     from flwr.supernode.cli import flower_supernode
     from flwr.supernode.servicer.runtime import runtime_handlers
-
-    from zk0_core.engines._flower_store import NodeObjectStore
 
     for module in (flwr.supercore.heartbeat, flwr.supernode.fleet_http_connection):
         assert isinstance(vars(module)["HEARTBEAT_DEFAULT_INTERVAL"], int)
