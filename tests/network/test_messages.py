@@ -1,10 +1,16 @@
-"""How a node learns that an answer is sent: by its SuperNode's log, which may be begun anew."""
+"""How a node learns that an answer is sent, or that none will be."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from zk0_core.data import TRAINING
+from zk0_core.engines._flower_tasks import StaleTask
 from zk0_core.federation.messages import Messages
 from zk0_core.federation.processes import Child
+from zk0_core.federation.trainer import SENDING, Failure, Received, Told
 
 
 def test_replies_are_counted_on_where_the_last_look_ended(tmp_path: Path) -> None:
@@ -21,3 +27,32 @@ def test_replies_are_counted_on_where_the_last_look_ended(tmp_path: Path) -> Non
     # Begun anew: what it told of before still counts.
     log.write_text("Ignoring reply\n")
     assert messages._count_sent() == 4
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (Told(TRAINING, 1, 3), "the trainer was killed"),
+        (Told(SENDING), StaleTask("the trainer was killed while it answered")),
+    ],
+)
+def test_half_an_answer_is_no_refusal(told: Told, expected: str | StaleTask) -> None:
+    """A SuperNode that has the first pieces of an answer waits for the others, and for ever."""
+    trainer: Any = SimpleNamespace(
+        told=told, received=Received(), died="killed", answer=lambda seconds: None
+    )
+    nobody: Any = None
+    messages = Messages(trainer, nobody, nobody, nobody, lambda: None)
+    if isinstance(expected, str):
+        assert messages._await(nobody) == expected
+        return
+    with pytest.raises(StaleTask, match=str(expected)):
+        messages._await(nobody)
+
+
+def test_a_stale_message_is_no_refusal() -> None:
+    gone = Failure("a message could not be taken: it is gone", stale=True)
+    trainer: Any = SimpleNamespace(told=Told(), received=Received(), answer=lambda seconds: gone)
+    nobody: Any = None
+    with pytest.raises(StaleTask, match="a message could not be taken: it is gone"):
+        Messages(trainer, nobody, nobody, nobody, lambda: None)._await(nobody)

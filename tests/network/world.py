@@ -29,6 +29,7 @@ rounds = {rounds}
 local_steps = 3
 reporters = []
 workers = 1
+device = "cpu"
 seed = 7
 [policy]
 name = "toy"
