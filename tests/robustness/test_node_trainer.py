@@ -56,7 +56,7 @@ def ask(federate, quadratic, tmp_path, monkeypatch) -> Ask:
             header = message.content["header"]
             if beside and header_type(message.content) == "RoundOrder":
                 header["json"] = json.dumps({**json.loads(header["json"]), **beside})
-            return work.carry_out(run, message, client_context(FIRST_NODE, 0)).reply
+            return work.carry_out(run, message, client_context(FIRST_NODE, 0))
 
         federation.grid._answer = answer
         template = attrs.evolve(federation.federation.template, run=run)

@@ -12,7 +12,7 @@ from zk0_core.engines.bundle import bundle
 from zk0_core.errors import WireError
 from zk0_core.federation.node_status import StatusFile
 from zk0_core.federation.processes import Child
-from zk0_core.federation.trainer import Done, Failure, Told, Trainer
+from zk0_core.federation.trainer import Failure, Told, Trainer
 
 if TYPE_CHECKING:
     from flwr.app import Message
@@ -68,9 +68,9 @@ class Messages:
         self._trainer.ask(task.run, task.message, task.context)
         before = self._count_sent()
         answer = self._await(task)
-        if isinstance(answer, Done):
-            task.answer(answer.reply)
-            self._tell(answer.reply, round, down)
+        if not isinstance(answer, str):
+            task.answer(answer)
+            self._tell(answer, round, down)
             self._await_sent(before)
         elif answer:
             self._refuse(task, answer)
@@ -78,7 +78,7 @@ class Messages:
             self._drop(task)
         self._status.say(state="waiting", preparing="", step=0, steps=0)
 
-    def _await(self, task: "NodeTask") -> Done | str:
+    def _await(self, task: "NodeTask") -> "Message | str":
         """Return the trainer's answer, or why there is none; empty where nobody wants one."""
         asked, told = time.monotonic(), self._trainer.told
         while True:

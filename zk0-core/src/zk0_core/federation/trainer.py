@@ -60,14 +60,6 @@ class Told:
     total: int = 0
 
 
-@attrs.frozen
-class Done:
-    """An answer to a message, and figures for the node's status."""
-
-    reply: "Message"
-    seconds: float
-
-
 class Trainer:
     """A trainer process; one thing at a time is asked of it."""
 
@@ -113,7 +105,7 @@ class Trainer:
         with contextlib.suppress(OSError):
             self._pipe.send((run, message, context))
 
-    def answer(self, seconds: float) -> Done | Failure | None:
+    def answer(self, seconds: float) -> "Message | Failure | None":
         """Return an answer if one comes within `seconds`; None if not, or if the process died.
 
         The first answer, to no question, says whether the dataset can be used.
@@ -121,7 +113,7 @@ class Trainer:
         try:
             if not self._pipe.poll(seconds):
                 return None
-            answer: Done | Failure | Told | DatasetSummary = self._pipe.recv()
+            answer: Message | Failure | Told | DatasetSummary = self._pipe.recv()
         except (EOFError, OSError):
             return None
         if isinstance(answer, DatasetSummary):
@@ -227,7 +219,8 @@ class _Work:
         self._run: str | None = None
         self._app: Any = None
 
-    def carry_out(self, run: str, message: "Message", context: "Context") -> Done:
+    def carry_out(self, run: str, message: "Message", context: "Context") -> "Message":
+        """Return the reply to a message of `run`; what fails is told in it."""
         from flwr.app import Error, Message
         from loguru import logger
 
@@ -235,15 +228,13 @@ class _Work:
         from zk0_core.engines.local import CLIENT_FAILED
         from zk0_core.plugin_errors import described
 
-        started = time.perf_counter()
         become_task(context.node_id, context.run_id)
         context.node_config = {"partition-id": 0}
         try:
-            reply = self._app_of(run)(message=message, context=context)
+            return self._app_of(run)(message=message, context=context)
         except Exception as problem:  # whatever a plugin raises is the server's to know
             logger.opt(exception=problem).error("client app failed")
-            reply = Message(Error(CLIENT_FAILED, described(problem)), reply_to=message)
-        return Done(reply, time.perf_counter() - started)
+            return Message(Error(CLIENT_FAILED, described(problem)), reply_to=message)
 
     def _app_of(self, run: str) -> Any:
         """Return the app for `run`; what was loaded for another one is let go."""
