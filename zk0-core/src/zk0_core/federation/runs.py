@@ -1,5 +1,6 @@
 """The runs of a federation: submitted by a command, carried out one after the other."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from zk0_core.federation.folder import ServerFolder, home
 from zk0_core.federation.records import RunEntry, read, write
 from zk0_core.files import write_json, write_text
 from zk0_core.plan import RunPlan
+from zk0_core.run_names import run_names
 from zk0_core.runfile import plan_from_json, plan_to_json
 
 ENTRY, PLAN, STOP, OUTCOME = "run.json", "plan.json", "stop", "outcome.json"
@@ -47,14 +49,10 @@ class Runs:
             output: Where it goes.
             asked: Fields of `RunEntry`, such as `min_clients`.
         """
-        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{plan.strategy.name}"
-        name, number = stem, 2
-        while True:
-            try:
+        for name in run_names(plan):
+            with contextlib.suppress(FileExistsError):
                 (self._folder / name).mkdir(parents=True)
                 break
-            except FileExistsError:
-                name, number = f"{stem}-{number}", number + 1
         entry = RunEntry(
             name=name,
             submitted=datetime.now(UTC).isoformat(timespec="milliseconds"),
