@@ -55,7 +55,7 @@ class Runs:
                 break
         entry = RunEntry(
             name=name,
-            submitted=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            submitted=_submitted(),
             folder=str((output or self._folder / name / "output").absolute()),
             **asked,
         )
@@ -64,7 +64,7 @@ class Runs:
         return entry
 
     def queue_again(self, entry: RunEntry) -> RunEntry:
-        """Queue a run that ended before its time; it goes on from its last checkpoint.
+        """Queue a run that ended before its time, last of all; it goes on from its last checkpoint.
 
         Raises:
             UsageError: if it is done, or has not ended.
@@ -75,7 +75,15 @@ class Runs:
             raise UsageError(f"run '{entry.name}' is done; zk0 run --federation starts another")
         for name in (OUTCOME, STOP):
             (self._folder / entry.name / name).unlink(missing_ok=True)
-        return self.change(entry, state="queued", reason="", flower_run=0, attempts=0, ended="")
+        return self.change(
+            entry,
+            state="queued",
+            submitted=_submitted(),
+            reason="",
+            flower_run=0,
+            attempts=0,
+            ended="",
+        )
 
     def all(self) -> Iterator[RunEntry]:
         """Yield all runs, in the order in which they were submitted."""
@@ -83,6 +91,12 @@ class Runs:
         yield from sorted(
             (entry for entry in entries if entry), key=lambda run: (run.submitted, run.name)
         )
+
+    def going(self) -> list[RunEntry]:
+        """Return those that have not ended: the one that runs, then those that wait, in turn."""
+        going = [entry for entry in self.all() if not entry.over]
+        # Not by the times alone: the clock may have been set back since.
+        return sorted(going, key=lambda entry: entry.state != "running")
 
     def find(self, name: str) -> RunEntry:
         """Return the run `name`.
@@ -100,9 +114,8 @@ class Runs:
 
     def last(self) -> RunEntry | None:
         """Return the run that goes on, or that was submitted last."""
-        entries = list(self.all())
-        going = [entry for entry in entries if not entry.over]
-        return next(iter(going or entries[-1:]), None)
+        entries = self.going() or list(self.all())[-1:]
+        return next(iter(entries), None)
 
     def plan(self, name: str) -> RunPlan:
         """Return the plan of run `name`, as it was submitted."""
@@ -145,3 +158,8 @@ class Runs:
             if entry.over:
                 return
             time.sleep(poll)
+
+
+def _submitted() -> str:
+    """Return the time, finely enough that no two submissions have the same."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
