@@ -58,13 +58,14 @@ def compare(
         compared: Steps with LeRobot's loop, the first of them not timed.
         amp: Whether both train in mixed precision, bfloat16.
     """
+    from zk0_core.parameters import set_params, to_numpy
     from zk0_core.parts import open_dataset
     from zk0_core.sim.record import recorded
     from zk0_core.sim.spec import SimSpec
 
     dataset = open_dataset(uri)
     (folder,) = recorded([SimSpec.parse(uri)], 1)
-    start = policy.params()
+    start = to_numpy(policy.trainable())
     with tempfile.TemporaryDirectory(prefix="zk0-bench-") as cache, environment(ZK0_CACHE=cache):
         began = time.perf_counter()
         source = policy.source(dataset, [episode.index for episode in dataset.episodes])
@@ -74,7 +75,7 @@ def compare(
             outcome.policy_loss for outcome in ours(policy, source, batch_size, [1] * compared, amp)
         ]
         (timed,) = ours(policy, source, batch_size, [steps], amp)
-    policy.load_params(start)
+    set_params(policy.trainable(), start)
     lerobot_step, expected = theirs(policy, folder, len(source), batch_size, compared, amp)
     return Comparison(
         cache_seconds=cache_seconds,

@@ -1,5 +1,7 @@
 """Predicted against recorded actions, on values worked out by hand."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from zk0_core import replay as module
 from zk0_core.builtin.evaluator_dataset_replay import figures_of
 from zk0_core.data import FeatureSums
+from zk0_core.disk import is_full
 from zk0_core.errors import DataError
 from zk0_core.replay import Replayed, held_out_pictures, predictions, units_of
 from zk0_core.testing import examples
@@ -64,6 +67,21 @@ def test_other_episodes_of_the_same_recordings_have_other_pictures() -> None:
     # Frame 5 is the first of the second episode, frame 9 of the third; each is 7 brighter.
     assert held_out_pictures(one, camera)[1][:, 0, 0, 0].tolist() == [35, 42, 49, 56]
     assert held_out_pictures(other, camera)[1][:, 0, 0, 0].tolist() == [63, 70, 77, 84, 91, 98]
+
+
+def test_pictures_that_find_no_room_are_an_error_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a map has holes, and a hole without room for it is SIGBUS, not an error."""
+
+    def full(descriptor: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="pictures of a held-out episode of tiny: take ") as refused:
+        held_out_pictures(examples.dataset(), "observation.images.top")
+    assert is_full(refused.value)
+    assert [path for path in (tmp_path / "cache" / "replay").iterdir() if path.is_dir()] == []
 
 
 def test_missing_pictures_are_told() -> None:

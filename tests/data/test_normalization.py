@@ -14,6 +14,7 @@ from zk0_core.data import FeatureSums, Statistics, evaluation_episodes, training
 from zk0_core.engines.apps import recipe_of
 from zk0_core.lerobot.families import TinySmolVLAFamily
 from zk0_core.lerobot.stats import episode_sums
+from zk0_core.parameters import to_numpy
 from zk0_core.parts import open_dataset
 from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice
 from zk0_core.server.evaluation import training_statistics
@@ -44,7 +45,7 @@ def trained(uri: str, folder: Path, normalization: str, statistics: Statistics) 
     )
     session = ClientSession(ClientPlan("ann", uri), recipe_of(plan), folder / normalization)
     try:
-        return session.train(attrs.evolve(order, round=1), policy.params(), {})[1]
+        return session.train(attrs.evolve(order, round=1), to_numpy(policy.trainable()), {})[1]
     finally:
         limit_caches(None)
 

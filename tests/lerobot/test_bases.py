@@ -1,17 +1,21 @@
 """Making a frozen base, and what is said when one is missing or wrong."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from zk0_core.disk import is_full
 from zk0_core.errors import DataError, UsageError, Zk0Error
 from zk0_core.lerobot.compatibility import check_supported
 from zk0_core.lerobot.families import LeRobotFamily, TinySmolVLAFamily
 from zk0_core.lerobot.tiny_vlm import WEIGHTS, base_folder, load_frozen, write_vlm_folder
 from zk0_core.sim.base import make_base
 from zk0_core.sim.base_reader import GeometryReader, Reading
-from zk0_core.sim.base_scenes import LABELS, draw
+from zk0_core.sim.base_scenes import LABELS, draw, rendered
 from zk0_core.sim.base_targets import BaseTargets, tokens_at
 from zk0_core.sim.base_training import learning_rate
 from zk0_core.sim.setup import COLOURS, LIFT, Setup
@@ -45,6 +49,20 @@ def test_scenes_of_several_tasks_take_turns():
     assert told == ["Pick up the red cube", "Push the blue cube over the line"] * 2
     # What is drawn of lifting alone does not depend on there being others.
     np.testing.assert_array_equal(draw(2, setups).pictures, draw(2).pictures)
+
+
+def test_scenes_that_find_no_room_are_an_error_and_leave_nothing(tmp_path, monkeypatch):
+    """The file of a map has holes, and a hole without room for it is SIGBUS, not an error."""
+
+    def full(descriptor, start, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("ZK0_CACHE", str(tmp_path))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="pictures of base scenes take ") as refused:
+        rendered(2, workers=1)
+    assert is_full(refused.value)
+    assert [path for path in (tmp_path / "sim").iterdir() if path.is_dir()] == []
 
 
 def test_learning_rate_by_hand():

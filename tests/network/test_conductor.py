@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -101,6 +102,56 @@ def test_one_run_after_the_other(look, runs, superlink) -> None:
     assert runs.find(first.name).state == "done"
     look()
     assert superlink.started == [first.name, second.name]
+
+
+def test_a_run_that_is_queued_again_waits_behind_all_others(look, runs, superlink) -> None:
+    superlink.known = [node("ann")]
+    first, second, third = (submit(runs).name for _ in range(3))
+    look()
+    runs.ask_to_stop(first)
+    look()
+    assert superlink.started == [first, second]
+    again = runs.queue_again(runs.find(first))
+    assert [run.name for run in runs.all()] == [second, third, first]
+    assert runs.last().name == second
+    look()
+    assert runs.find(first) == again  # it is not taken beside the one that runs
+    for number, name in ((2, second), (3, third)):
+        assert superlink.started == [first, second, third][:number]
+        runs.tell_outcome(name, "")
+        superlink.states[number] = RunState(FINISHED, "completed", "")
+        look()
+        look()
+    assert superlink.started == [first, second, third, first]
+
+
+def test_a_clock_that_was_set_back_puts_no_run_before_the_one_that_runs(
+    look, runs, superlink
+) -> None:
+    superlink.known = [node("ann")]
+    first, second = submit(runs), submit(runs)
+    look()
+    runs.change(second, submitted=EARLY)
+    look()
+    assert superlink.started == [first.name]
+    assert runs.last().name == first.name
+
+
+def test_a_run_that_is_queued_again_waits_for_its_nodes_anew(
+    look, runs, superlink, monkeypatch
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(conducting, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    entry = submit(runs, wait=60.0)
+    for later, state in ((0, "queued"), (61, "failed")):
+        clock.now += later
+        look()
+        assert runs.find(entry.name).state == state
+    runs.queue_again(runs.find(entry.name))
+    for later, state in ((0, "queued"), (59, "queued"), (2, "failed")):
+        clock.now += later
+        look()
+        assert runs.find(entry.name).state == state
 
 
 def test_a_run_waits_for_its_nodes_and_says_for_whom(look, runs, superlink) -> None:

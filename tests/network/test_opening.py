@@ -16,7 +16,7 @@ from zk0_core.federation.records import NodeStatus
 from zk0_core.federation.trainer import Failure, Told, Trainer, TrainerSettings
 
 Await = Callable[..., None]
-"""Called as wait(*looks), see `SlowTrainer`."""
+"""Called as wait(*looks, died=""), see `SlowTrainer`."""
 
 
 @pytest.fixture
@@ -54,8 +54,9 @@ class SlowTrainer:
 
 @pytest.fixture
 def wait(status: StatusFile, monkeypatch: pytest.MonkeyPatch) -> Await:
-    def wait(*looks: Told | float | Failure | str | None) -> None:
+    def wait(*looks: Told | float | Failure | str | None, died: str = "") -> None:
         trainer = SlowTrainer(*looks)
+        trainer.died = died
         monkeypatch.setattr(opening, "time", SimpleNamespace(monotonic=lambda: trainer.seconds))
         monkeypatch.setattr(opening, "cpu_seconds", lambda pid: trainer.worked)
         await_dataset(trainer, status, Path("logs"), lambda: None)
@@ -81,6 +82,14 @@ def test_one_that_gives_no_sign_of_life_is_given_up(wait: Await) -> None:
         "the trainer gave no sign of life for 600 s while it opened its dataset; see whether its "
         "disk answers, and logs"
     )
+
+
+def test_what_one_that_has_ended_said_before_is_heard(wait: Await) -> None:
+    word = Told("downloading", 1, 10)
+    with pytest.raises(UsageError, match=r"^no such dataset$"):
+        wait(word, Failure("no such dataset", usage=True), died="exit status 0")
+    with pytest.raises(Zk0Error, match=r"^the trainer did not start \(exit status 1\); see logs$"):
+        wait(word, None, died="exit status 1")
 
 
 def test_how_far_it_is_stands_in_the_status(wait: Await, status: StatusFile) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder, ServerFolder
-from zk0_core.federation.node import NodeOptions, run_node
+from zk0_core.federation.node import run_node
+from zk0_core.federation.node_options import NodeOptions
 from zk0_core.federation.node_status import status_of
 from zk0_core.federation.records import NodeStatus, ServerProcess, ServerSettings, write
 from zk0_core.federation.server import process_of, serve

@@ -52,6 +52,12 @@ def test_pyproject(tmp_path: Path) -> None:
         ("[plugins]\ndisabled = 'x'", "plugins.disabled must be a list of texts, got 'x'"),
         ("[plugins]\ndisable = []", "plugins.disable is unknown; did you mean 'plugins.disabled'?"),
         ("[startegy]", "startegy is unknown; did you mean 'strategy'?; the choices are rounds,"),
+        # A client's plan has these two as well, for its node alone to set.
+        (
+            "[[clients]]\ndataset = 'sim:x'\nledger = '/x'",
+            "clients[0].ledger is unknown; the choices are name, dataset, rename, epsilon (from f)",
+        ),
+        ("[[clients]]\ndataset = 'sim:x'\nshown = 'x'", "clients[0].shown is unknown; the choices"),
     ],
 )
 def test_wrong_shapes(text: str, said: str) -> None:

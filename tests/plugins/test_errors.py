@@ -212,7 +212,8 @@ def test_a_duplicate_name_is_a_conflict_of_that_name_alone(install, zk0) -> None
     assert lines[0].endswith("other-zk0 2.2 brings one too; uninstall one")
     assert zk0("plugins", "show", "strategy", "acme").error == (
         "Error: strategy 'acme' is in conflict: both acme-zk0 1.1 and other-zk0 2.2 bring one; "
-        "uninstall one, or put it into [plugins] disabled of the run file\n"
+        "uninstall one, put it into [plugins] disabled of the run file or, where there is none, "
+        "leave it out of ZK0_LOAD_PLUGINS\n"
     )
     assert "fedavg" in Registry.discover().names("strategy")
 

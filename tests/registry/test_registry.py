@@ -97,7 +97,8 @@ def test_two_of_one_name_are_a_conflict_when_used(install) -> None:
     assert only("acme-one", registry).reason == "acme-two 2.2 brings one too; uninstall one"
     assert text_of("strategy", "acme") == (
         "strategy 'acme' is in conflict: both acme-one 1.1 and acme-two 2.2 bring one; "
-        "uninstall one, or put it into [plugins] disabled of the run file"
+        "uninstall one, put it into [plugins] disabled of the run file or, where there is none, "
+        "leave it out of ZK0_LOAD_PLUGINS"
     )
     assert registry.find("strategy", "acme", distribution="acme-two").version == "2.2"
     # Disabling one ends the conflict.

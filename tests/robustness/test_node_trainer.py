@@ -1,11 +1,13 @@
 """What a node's trainer keeps of runs: their states for a while, what they cost for ever."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from flwr.app import Message
 
 from zk0_core import parts
 from zk0_core.client.privacy import epsilon_of
@@ -15,6 +17,7 @@ from zk0_core.federation import acceptance
 from zk0_core.federation.records import DatasetSummary
 from zk0_core.federation.trainer import TrainerSettings, _Work
 from zk0_core.history import RoundRecord
+from zk0_core.wire.packing import header_type
 
 NOISY = {"dp_clip": 0.1, "dp_noise": 2.0}
 Ask = Callable[..., RoundRecord]
@@ -22,9 +25,19 @@ Ask = Callable[..., RoundRecord]
 
 @pytest.fixture
 def ask(federate, quadratic, tmp_path, monkeypatch) -> Ask:
-    """Have a node train one round of a run, named as the server likes; return what was recorded."""
+    """Have a node train one round of a run, named as the server likes; return what was recorded.
 
-    def ask(run: str, *, lr: float = 0.05, epsilon: float | None = None, **options: Any) -> Any:
+    `beside` are fields that the server's order has beside its own.
+    """
+
+    def ask(
+        run: str,
+        *,
+        lr: float = 0.05,
+        epsilon: float | None = None,
+        beside: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Any:
         federation = federate({"left": quadratic([1, 3], [2, -0.1])}, "fedavg", options, lr=lr)
         monkeypatch.setattr(acceptance, "installed", parts.installed)
         work = _Work(
@@ -38,9 +51,14 @@ def ask(federate, quadratic, tmp_path, monkeypatch) -> Ask:
             DatasetSummary(kind="quadratic", name="", episodes=3, frames=12),
             lambda what, done, total: None,
         )
-        federation.grid._answer = lambda message: work.carry_out(
-            run, message, client_context(FIRST_NODE, 0)
-        )
+
+        def answer(message: Message) -> Message:
+            header = message.content["header"]
+            if beside and header_type(message.content) == "RoundOrder":
+                header["json"] = json.dumps({**json.loads(header["json"]), **beside})
+            return work.carry_out(run, message, client_context(FIRST_NODE, 0))
+
+        federation.grid._answer = answer
         template = attrs.evolve(federation.federation.template, run=run)
         federation.federation = attrs.evolve(federation.federation, template=template)
         return federation.round()
@@ -85,6 +103,15 @@ def test_another_name_of_a_run_starts_no_other_account(ask: Ask, tmp_path: Path)
             f"{mine['epsilon']:g} at delta 1e-05, and would be {three:.3g} after another round"
         )
     assert (tmp_path / "node" / "privacy.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("field", ["ledger", "shown"])
+def test_a_server_says_neither_where_the_account_is_nor_what_it_is_told(
+    ask: Ask, tmp_path: Path, field: str
+) -> None:
+    (refusal,) = ask("one", beside={field: str(tmp_path / "other.json")}, **NOISY).refused
+    assert refusal.reason == f"malformed RoundOrder: extra fields found ({field}) @ $"
+    assert not (tmp_path / "other.json").exists()
 
 
 def test_a_delta_that_makes_epsilon_small_is_refused(ask: Ask, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -242,17 +243,6 @@ def test_a_release_counts_for_every_episode_that_it_was_made_from(tmp_path: Path
     assert found == {"a": {1.5: 1}, "b": both, "c": {2.5: 1}, "d": {}, "c a": both}
 
 
-def test_what_names_no_episodes_counts_for_all(tmp_path: Path) -> None:
-    """As in a file of an older version."""
-    entry = {"run": "run", "round": 1, "noise": 2.0}
-    content = {"secret": "00", "releases": {"release": entry}}
-    (tmp_path / "privacy.json").write_text(json.dumps(content))
-    ledger = Ledger(tmp_path / "privacy.json", ["a"])
-    ledger.add("another", "run", 2, 2.0)
-    assert Ledger(tmp_path / "privacy.json", ["a"]).noises() == {2.0: 2}
-    assert Ledger(tmp_path / "privacy.json", ["b"]).noises() == {2.0: 1}
-
-
 def test_other_episodes_are_another_account_of_the_same_update(tmp_path: Path) -> None:
     update: Tensors = {"w": np.ones(4, np.float32)}
     strategy = PluginChoice("strategy", "fedavg", NOISY)
@@ -264,11 +254,33 @@ def test_other_episodes_are_another_account_of_the_same_update(tmp_path: Path) -
     assert first.epsilon == second.epsilon == pytest.approx(epsilon_of({2.0: 1}, DELTA))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"secret": "zz", "releases": {}}', '{"secret": "00"}'])
-def test_a_ledger_that_cannot_be_read_is_an_error_and_no_fresh_start(tmp_path, text) -> None:
-    (tmp_path / "privacy.json").write_text(text)
-    with pytest.raises(Zk0Error, match=r"has spent of its privacy cannot be read .* from a copy"):
-        Ledger(tmp_path / "privacy.json", ["a"])
+RELEASE = {"run": "run", "round": 1, "noise": 2.0}
+LEDGER = {"secret": "00", "episodes": {}, "releases": {}}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ([], "TypeError: "),
+        ({**LEDGER, "secret": "zz"}, "ValueError: non-hexadecimal number found"),
+        ({"secret": "00", "releases": {}}, "KeyError: 'episodes'"),
+        ({"secret": "00", "episodes": {}}, "KeyError: 'releases'"),
+        ({**LEDGER, "releases": {"one": RELEASE}}, "KeyError: 'data'"),
+        (
+            {**LEDGER, "releases": {"one": {**RELEASE, "data": "d"}}},
+            "ValueError: no episodes of release 'one'",
+        ),
+        (None, "JSONDecodeError: "),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_is_an_error_and_no_fresh_start(
+    tmp_path: Path, content: object, problem: str
+) -> None:
+    path = tmp_path / "privacy.json"
+    path.write_text("" if content is None else json.dumps(content))
+    said = f"what this client has spent of its privacy cannot be read from {path} ({problem}"
+    with pytest.raises(Zk0Error, match=rf"^{re.escape(said)}.*\); restore the file from a copy$"):
+        Ledger(path, ["a"])
 
 
 def test_a_release_is_written_down_before_it_is_made(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def dry_budget(plan: RunPlan) -> "RoundBudget":
     """
     from zk0_core.addresses import split_joined, with_option
     from zk0_core.lerobot.stats import episode_sums
-    from zk0_core.parts import build_policy_family, open_dataset
+    from zk0_core.parts import build_policy_family, following, open_dataset
     from zk0_core.server.budget import round_budget
 
     client = plan.clients[0]
@@ -27,7 +27,7 @@ def dry_budget(plan: RunPlan) -> "RoundBudget":
     if uri.startswith("sim:"):
         uri = with_option(uri, "episodes", "1")
     # What loading says goes to a run's log, and there is none.
-    with nothing_logged():
+    with nothing_logged(), following(plan):
         dataset = open_dataset(uri, client.rename)
         statistics = episode_sums(dataset, dataset.episodes)
         family = build_policy_family(plan.policy)

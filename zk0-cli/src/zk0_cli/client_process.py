@@ -3,20 +3,17 @@
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from zk0_core.federation.folder import NodeFolder
-
-if TYPE_CHECKING:
-    from zk0_core.federation.node import NodeOptions
+from zk0_core.federation.node_options import NodeOptions
 
 FIRST_SECONDS = 900.0
 """What a node gets to connect and to open its dataset before the command leaves it to itself."""
 
 
-def run_here(folder: NodeFolder, options: "NodeOptions") -> None:
+def run_here(folder: NodeFolder, options: NodeOptions) -> None:
     """Be the node, until it leaves."""
     from loguru import logger
 

@@ -13,7 +13,7 @@ from zk0_cli.run import echo_help, on_this_machine, resolved, run, run_flags
 from zk0_cli.table import echo_json, echo_table
 from zk0_core.choosing import choose
 from zk0_core.errors import UsageError
-from zk0_core.parts import installed
+from zk0_core.parts import following, installed
 from zk0_core.settings import Choice
 
 if TYPE_CHECKING:
@@ -92,7 +92,6 @@ def compare(
     if len(paths) > 2:
         raise UsageError(f"compare takes one RUNFILE or two RUNs, got {len(paths)} paths")
     plan = resolved(ctx, asked)
-    plain = choose(installed(), "strategy", Choice(PLAIN, origin="zk0 compare"))
     from zk0_core.compare.arms import arms_of
     from zk0_core.compare.comparison import compare_arms
     from zk0_core.compare.scores import as_json as everything
@@ -100,8 +99,11 @@ def compare(
     from zk0_core.engines.workers import default_count
 
     plan = on_this_machine(plan)
-    arms = arms_of(plan, plain, range(seeds), leave_one_out=leave_one_out)
-    scores = compare_arms(arms, output, jobs or default_count(plan.device), _tell, EchoProgress())
+    jobs = jobs or default_count(plan.device)
+    with following(plan):
+        plain = choose(installed(), "strategy", Choice(PLAIN, origin="zk0 compare"))
+        arms = arms_of(plan, plain, range(seeds), leave_one_out=leave_one_out)
+        scores = compare_arms(arms, output, jobs, _tell, EchoProgress())
     if as_json:
         echo_json(everything(scores))
         return

@@ -11,7 +11,7 @@ import click
 from zk0_core.errors import UsageError
 from zk0_core.files import whole_file
 from zk0_core.history import History
-from zk0_core.parts import installed
+from zk0_core.parts import following, installed
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.records import LrSchedulerPlugin, MuSchedulerPlugin, StrategyPlugin
 from zk0_core.schedules import Schedules
@@ -57,7 +57,15 @@ class Curves:
 
 def planned_curves(plan: RunPlan) -> Curves:
     """Return lr and mu of all rounds of `plan`, common to all clients, with an empty history."""
-    schedules, nothing, steps = Schedules.of(plan), History(), plan.local_steps
+    with following(plan):
+        schedules = Schedules.of(plan)
+        strategy = cast(StrategyPlugin, _record(plan.strategy))
+        history_dependent = tuple(
+            choice.name
+            for choice in (*plan.schedulers, *plan.mu_schedulers)
+            if cast(LrSchedulerPlugin | MuSchedulerPlugin, _record(choice)).uses_history
+        )
+    nothing, steps = History(), plan.local_steps
     rounds = []
     for round in range(1, plan.rounds + 1):
         lr, mu = schedules.lr(round, nothing), schedules.mu(round, nothing)
@@ -69,17 +77,12 @@ def planned_curves(plan: RunPlan) -> Curves:
                 restart=round > 1 and lr.hi != lr.lo and lr.phase0 == 0,
             )
         )
-    strategy = cast(StrategyPlugin, _record(plan.strategy))
     return Curves(
         rounds=tuple(rounds),
         lr_chain=tuple(choice.name for choice in plan.schedulers),
         mu_chain=tuple(choice.name for choice in plan.mu_schedulers),
         has_mu=strategy.uses_mu,
-        history_dependent=tuple(
-            choice.name
-            for choice in (*plan.schedulers, *plan.mu_schedulers)
-            if cast(LrSchedulerPlugin | MuSchedulerPlugin, _record(choice)).uses_history
-        ),
+        history_dependent=history_dependent,
     )
 
 

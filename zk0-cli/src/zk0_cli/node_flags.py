@@ -1,14 +1,12 @@
 """The flags that say how a node takes part, of its start and of its service alike."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from zk0_core.errors import UsageError
-
-if TYPE_CHECKING:
-    from zk0_core.federation.node import NodeOptions
+from zk0_core.federation.node_options import NodeOptions
 
 _OPTIONS = (
     click.option(
@@ -70,10 +68,8 @@ def check_node_flags(flags: Mapping[str, Any]) -> None:
             raise UsageError(f"--rename {text} is not OLD=NEW")
 
 
-def node_options(dataset: str, retry: bool, flags: Mapping[str, Any]) -> "NodeOptions":
+def node_options(dataset: str, retry: bool, flags: Mapping[str, Any]) -> NodeOptions:
     """Return what a node on `dataset` is to do, with its device chosen."""
-    from zk0_core.federation.node import NodeOptions
-
     return NodeOptions(
         dataset=dataset,
         rename=dict(text.split("=", 1) for text in flags["rename"]),

@@ -4,7 +4,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from zk0_core.plan import RunPlan
 from zk0_core.preset import DEFAULT_PRESET, preset_names
 from zk0_core.registry import Registry
 from zk0_core.resolve import resolve_plan
+from zk0_core.run_names import run_names
 from zk0_core.run_values import RunValues
 from zk0_core.runfile import plan_to_json, plan_to_toml
 
@@ -279,11 +279,8 @@ def check_server_device(plan: RunPlan) -> None:
 
 def _default_output(plan: RunPlan) -> Path:
     """Return a folder under outputs/ that isn't there yet."""
-    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{plan.strategy.name}"
-    folder, number = Path("outputs", stem), 2
-    while folder.exists():
-        folder, number = Path("outputs", f"{stem}-{number}"), number + 1
-    return folder
+    folders = (Path("outputs", name) for name in run_names(plan))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def echo_help(ctx: click.Context, flags: RunFlags) -> None:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zk0_core.plan import RunPlan
 
+SPARE = 2 * 1024**3
+"""Bytes of disk that caches and decoded frames leave free."""
+
 
 def cache_folder(*parts: str) -> Path:
     """Return the path of `parts` below the cache folder; nothing is created."""

@@ -1,10 +1,11 @@
 """The parts of a run, built from a plan's plugin choices."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from zk0_core.plan import PluginChoice
+from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.plugins import Plugin
 from zk0_core.protocols import (
     Codec,
@@ -23,11 +24,45 @@ from zk0_core.registry import Registry
 if TYPE_CHECKING:
     from zk0_core.data import Progress, RobotDataset
 
+_followed: RunPlan | None = None
+
+
+def follow(plan: RunPlan | None) -> None:
+    """Find plugins as `plan` says, from now on in this process.
+
+    Datasets are opened by the loaders that it chose, and nothing is loaded of what it disables.
+    Every process that carries out a part of a run follows its plan; a node's follows none, since
+    which plugins there are is for its operator to say, with ZK0_LOAD_PLUGINS.
+
+    Args:
+        plan: That of the run; None for whatever is installed.
+    """
+    global _followed
+    disabled = _disabled()
+    _followed = plan
+    if _disabled() != disabled:
+        installed.cache_clear()
+
+
+@contextmanager
+def following(plan: RunPlan) -> Iterator[None]:
+    """Follow `plan` inside, and afterwards what was followed before."""
+    before = _followed
+    follow(plan)
+    try:
+        yield
+    finally:
+        follow(before)
+
 
 @functools.cache
 def installed() -> Registry:
-    """Return the registry of what is installed, discovered once a process."""
-    return Registry.discover()
+    """Return the registry of what is installed, without what the followed plan disables."""
+    return Registry.discover(_disabled())
+
+
+def _disabled() -> tuple[str, ...]:
+    return _followed.disabled if _followed else ()
 
 
 def _found(choice: PluginChoice) -> tuple[Plugin, Any]:
@@ -106,10 +141,12 @@ def build_reporter(choice: PluginChoice) -> Reporter:
 
 
 def loader_for(uri: str) -> DatasetLoader:
-    """Return the loader for the scheme of `uri`, such as `sim:` or `local:`."""
+    """Return the loader for the scheme of `uri`, such as `sim:`: the followed plan's choice."""
     from zk0_core.addresses import Address
 
-    return cast(DatasetLoader, _build(PluginChoice("loader", Address.parse(uri).scheme)))
+    scheme = Address.parse(uri).scheme
+    chosen = {choice.name: choice for choice in _followed.loaders} if _followed else {}
+    return cast(DatasetLoader, _build(chosen.get(scheme, PluginChoice("loader", scheme))))
 
 
 def open_dataset(

@@ -72,6 +72,9 @@ class RunPlan:
     reporters: tuple[PluginChoice, ...]
     codec: PluginChoice
     loaders: tuple[PluginChoice, ...] = ()
+    """What opens the datasets, one for each scheme of their addresses."""
+    disabled: tuple[str, ...] = ()
+    """Plugins that are not loaded: names of entry points or distributions."""
     local_epochs: float | None = None
     """Passes of a client over its own frames in a round; None to take `local_steps` steps."""
     optimizer_state: str = "keep"

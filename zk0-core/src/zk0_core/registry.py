@@ -67,8 +67,9 @@ class Registry:
         if usable:
             sources = " and ".join(plugin.source for plugin in usable)
             raise PluginError(
-                f"{kind} '{name}' is in conflict: both {sources} bring one; uninstall one, "
-                "or put it into [plugins] disabled of the run file"
+                f"{kind} '{name}' is in conflict: both {sources} bring one; uninstall one, put it "
+                "into [plugins] disabled of the run file or, where there is none, leave it out of "
+                f"{ALLOW_LIST}"
             )
         for plugin in found or [p for p in self.plugins if not p.kind and p.name == name]:
             raise PluginError(

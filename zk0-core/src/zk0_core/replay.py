@@ -12,6 +12,7 @@ import torch
 from zk0_core.cache import cache_folder
 from zk0_core.data import Episode, RobotDataset, Statistics, evaluation_episodes
 from zk0_core.datacheck.ranges import FULL_TURN_RAD, arm_joints, arm_reach
+from zk0_core.disk import reserve
 from zk0_core.errors import DataError
 from zk0_core.files import build_folder, write_json
 from zk0_core.fixed_loss import fixed_loss
@@ -140,6 +141,9 @@ def held_out_pictures(dataset: RobotDataset, camera: str) -> dict[int, np.ndarra
 
     Returns:
         Episode index to (frames, height, width, 3) uint8, read-only.
+
+    Raises:
+        OSError: if the disk is full.
     """
     episodes = evaluation_episodes(dataset)
     # The fingerprint is that of all recordings, whichever of them the address chooses.
@@ -158,12 +162,14 @@ def _decode(folder: Path, dataset: RobotDataset, camera: str) -> None:
     shape = dataset.schema.cameras[camera]
     places: dict[int, tuple[np.memmap, int]] = {}
     for episode in evaluation_episodes(dataset):
+        file = folder / f"{episode.index}.npy"
         array = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]  # NumPy has none
-            folder / f"{episode.index}.npy",
+            file,
             mode="w+",
             dtype=np.uint8,
             shape=(episode.stop - episode.start, *shape),
         )
+        reserve(file, f"pictures of a held-out episode of {dataset.uri}")
         for frame in range(episode.start, episode.stop):
             places[frame] = array, frame - episode.start
     missing, needed, progress = len(places), max(places) + 1, ShownProgress()

@@ -83,6 +83,7 @@ def resolve_plan(settings: Settings, registry: Registry) -> RunPlan:
         reporters=reporters,
         codec=codec,
         loaders=loaders,
+        disabled=tuple(dict.fromkeys(settings.disabled)),
         optimizer_state=values.optimizer_state,
         normalization=values.normalization,
         fraction=values.fraction,

@@ -10,6 +10,7 @@ from zk0_core.data import Progress
 from zk0_core.disk import free_bytes, stopping_when_full
 from zk0_core.errors import UsageError
 from zk0_core.history import History
+from zk0_core.parts import following, loader_for, reads_episodes
 from zk0_core.plan import RunPlan
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(plan: RunPlan, folder: Path, progress: Progress | None = None) -> RunRes
 
     check_disk(folder)
     output = RunFolder.create(folder)
-    with output.locked():
+    with output.locked(), following(plan):
         output.write_plan(plan)
         return _carry_out(plan, output, None, progress)
 
@@ -58,7 +59,9 @@ def resume(folder: Path, progress: Progress | None = None) -> RunResult:
     output = RunFolder.reopen(folder)
     check_disk(folder)
     with output.locked():
-        return _carry_out(output.read_plan(), output, output.checkpoints.last(), progress)
+        plan = output.read_plan()
+        with following(plan):
+            return _carry_out(plan, output, output.checkpoints.last(), progress)
 
 
 def _carry_out(
@@ -83,7 +86,7 @@ def _carry_out(
     prepare_datasets(plan, plan.workers or default_count(), progress)
     # Left by a run that was killed, it would be in the way.
     shutil.rmtree(folder / "spool", ignore_errors=True)
-    workers = Workers(count, plan.threads, logs=folder / "logs", device=device)
+    workers = Workers(count, plan.threads, logs=folder / "logs", device=device, plan=plan)
     try:
         with stopping_when_full(folder), stopping_when_lost(folder):
             server = Server(plan, output, workers, checkpoint)
@@ -102,7 +105,6 @@ def _carry_out(
 def prepare_datasets(plan: RunPlan, workers: int, progress: Progress | None) -> None:
     """Let each loader make ready its datasets, all at once: simulated ones are recorded here."""
     from zk0_core.addresses import Address, split_joined
-    from zk0_core.parts import loader_for, reads_episodes
 
     datasets = [client.dataset for client in plan.clients]
     for evaluation in plan.evaluations:

@@ -40,14 +40,16 @@ class Ledger:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             self.secret = bytes.fromhex(content["secret"])
-            for name, hashes in content.get("episodes", {}).items():
+            for name, hashes in content["episodes"].items():
                 self._known[name] = [str(each) for each in hashes]
             for release, entry in content["releases"].items():
+                if entry["data"] not in self._known:
+                    raise ValueError(f"no episodes of release {release!r}")
                 self._releases[release] = {
                     "run": str(entry["run"]),
                     "round": int(entry["round"]),
                     "noise": float(entry["noise"]),
-                    "data": str(entry.get("data", "")),
+                    "data": entry["data"],
                 }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
             raise Zk0Error(
@@ -58,9 +60,8 @@ class Ledger:
     def noises(self) -> Counter[float]:
         """Return how many releases of these episodes, or of some, there were of each noise."""
         mine = set(self._episodes)
-        others = {name for name, hashes in self._known.items() if mine.isdisjoint(hashes)}
-        # What an older version wrote down says nothing of its episodes, and counts for all.
-        return Counter(e["noise"] for e in self._releases.values() if e["data"] not in others)
+        shared = {name for name, hashes in self._known.items() if not mine.isdisjoint(hashes)}
+        return Counter(e["noise"] for e in self._releases.values() if e["data"] in shared)
 
     def has(self, release: str) -> bool:
         """Return whether this very release was made before."""

@@ -58,6 +58,7 @@ def client_app(
     clients: Mapping[int, ClientPlan],
     folder: Path,
     logs: Path | None = None,
+    plan: RunPlan | None = None,
     accept: Callable[[Recipe], Recipe] = lambda recipe: recipe,
     progress: Progress | None = None,
 ) -> ClientApp:
@@ -68,6 +69,8 @@ def client_app(
         folder: The run's folder: client states go below it.
         logs: Where a process that has no log yet writes one file per client; None where processes
             have seen to it themselves.
+        plan: What a process takes its plugins from; None where processes have seen to it
+            themselves.
         accept: Returns what this machine makes of what it is asked to train; raises Zk0Error
             where it refuses.
         progress: Told of a round, as `ClientSession.train` says.
@@ -80,9 +83,12 @@ def client_app(
         from loguru import logger
 
         from zk0_core.logs import log_clients
+        from zk0_core.parts import follow
 
         if logs is not None:
             log_clients(logs)
+        if plan is not None:
+            follow(plan)
         client = clients[int(context.node_config["partition-id"])]
         with logger.contextualize(client=client.name):
             try:

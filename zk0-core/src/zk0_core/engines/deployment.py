@@ -53,6 +53,7 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
     from zk0_core.engines.devices import chosen_device
     from zk0_core.engines.workers import Workers, default_count
     from zk0_core.logs import log_server
+    from zk0_core.parts import following
     from zk0_core.run import check_disk, prepare_datasets
     from zk0_core.server.exchange import Exchange, Patience
     from zk0_core.server.server import Server
@@ -76,11 +77,12 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
     )
     with ExitStack() as stack:
         _lock(output, stack)
+        stack.enter_context(following(plan))
         shutil.rmtree(folder / "spool", ignore_errors=True)
         device = chosen_device(plan.device)
         prepare_datasets(attrs.evolve(plan, clients=()), plan.workers or default_count(), None)
         count = plan.workers or default_count(device)
-        workers = Workers(count, plan.threads, logs=folder / "logs", device=device)
+        workers = Workers(count, plan.threads, logs=folder / "logs", device=device, plan=plan)
         exchange = partial(Exchange, patience=patience, approved=names_of_nodes)
         try:
             begin_with = _last_model(Path(entry.start_from), folder) if entry.start_from else None

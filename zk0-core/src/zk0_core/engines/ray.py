@@ -49,7 +49,9 @@ def run_ray(server: "Server", clients: Sequence[ClientPlan], folder: Path, actor
         warnings.simplefilter("ignore", DeprecationWarning)
         run_simulation(
             server_app=server_app(server, lambda grid: WatchedGrid(grid, over)),
-            client_app=client_app(dict(enumerate(clients)), folder, logs=folder / "logs"),
+            client_app=client_app(
+                dict(enumerate(clients)), folder, logs=folder / "logs", plan=server.plan
+            ),
             num_supernodes=len(clients),
             backend_config={
                 "init_args": {"num_cpus": actors, "include_dashboard": False},

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from zk0_core.engines.devices import gpus_for, see_only, shared_gpus
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.errors import PluginError, Zk0Error
+from zk0_core.plan import RunPlan
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +27,12 @@ class Workers:
     """
 
     def __init__(
-        self, count: int, threads: int, logs: Path | None = None, device: str = "cpu"
+        self,
+        count: int,
+        threads: int,
+        logs: Path | None = None,
+        device: str = "cpu",
+        plan: RunPlan | None = None,
     ) -> None:
         """Start `count` workers lazily.
 
@@ -35,6 +41,7 @@ class Workers:
             threads: How many threads each computes with.
             logs: Where they log to.
             device: What policies train on.
+            plan: What they carry out a part of, and take their plugins from.
         """
         method = "forkserver" if sys.platform.startswith("linux") else "spawn"
         context = multiprocessing.get_context(method)
@@ -42,7 +49,7 @@ class Workers:
             # One worker imports what it needs, and not what others may.
             context.set_forkserver_preload(["zk0_core.engines.preload"])
         self._pools = [
-            ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, logs, gpu))
+            ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, logs, gpu, plan))
             for gpu in itertools.islice(shared_gpus(device), count)
         ]
 
@@ -111,12 +118,15 @@ def _run[Result](function: Callable[..., Result], *arguments: Any) -> Result:
         raise PluginError(described(problem)) from problem
 
 
-def _start(threads: int, logs: Path | None, gpu: str | None) -> None:
+def _start(threads: int, logs: Path | None, gpu: str | None, plan: RunPlan | None) -> None:
     end_with_parent()
     see_only(gpu)
     import torch
 
+    from zk0_core.parts import follow
+
     torch.set_num_threads(threads)
+    follow(plan)
     if logs is not None:
         from zk0_core.logs import log_clients
 

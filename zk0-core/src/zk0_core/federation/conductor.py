@@ -59,13 +59,13 @@ class Conductor:
             except Zk0Error as problem:
                 # All else goes on; it is tried again at the next look.
                 logger.warning("run {} is not stopped yet: {}", entry.name, problem)
-        waiting = [entry for entry in self._runs.all() if not entry.over]
-        if not waiting:
+        going = self._runs.going()
+        if not going:
             self._start_session()
-        elif waiting[0].state == "running":
-            self._watch(waiting[0])
-        elif not self._runs.to_be_stopped(waiting[0].name):
-            self._start_when_ready(waiting[0])
+        elif going[0].state == "running":
+            self._watch(going[0])
+        elif not self._runs.to_be_stopped(going[0].name):
+            self._start_when_ready(going[0])
 
     def _stop(self, entry: RunEntry) -> None:
         if entry.flower_run:
@@ -75,6 +75,7 @@ class Conductor:
 
     def _end(self, entry: RunEntry, state: str, reason: str) -> None:
         """Write down that a run has ended, how, and who was there where sessions follow."""
+        self._waiting_since.pop(entry.name, None)  # it may be queued again
         nodes = self._control.nodes() if self._settings.auto else []
         there = tuple(node.name for node in nodes if not _has_left(node))
         self._runs.change(entry, state=state, reason=reason, there=there)

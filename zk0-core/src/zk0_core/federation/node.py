@@ -4,11 +4,10 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import attrs
 from loguru import logger
 
 from zk0_core.errors import Zk0Error
@@ -16,6 +15,7 @@ from zk0_core.federation.certificates import load_node_key, write_private
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.handshake import NotYet, ServerAddress, check_server
 from zk0_core.federation.messages import Messages
+from zk0_core.federation.node_options import NodeOptions
 from zk0_core.federation.node_status import StatusFile, settings_of
 from zk0_core.federation.opening import await_dataset
 from zk0_core.federation.processes import Child, free_port, stop_all
@@ -23,38 +23,12 @@ from zk0_core.federation.records import NodeStatus
 from zk0_core.federation.runs import now
 from zk0_core.federation.signals import ended_by_signal, only_one
 from zk0_core.federation.trainer import Trainer, TrainerSettings
+from zk0_core.federation.trying import POLL_SECONDS, Attempts, Stopped
 
 if TYPE_CHECKING:
     from zk0_core.engines._flower_tasks import NodeTask, TaskSource
 
-POLL_SECONDS = 0.2
-FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 LOOPBACK = "127.0.0.1"
-
-
-@attrs.frozen(kw_only=True)
-class NodeOptions:
-    """What a node operator asks for."""
-
-    dataset: str
-    rename: Mapping[str, str] = attrs.field(factory=dict)
-    device: str = "cpu"
-    retry: bool = False
-    """Whether a first connection that fails is tried again."""
-    max_rounds: int = 0
-    """Rounds after which the node leaves; 0 for never."""
-    max_hours: float = 0.0
-    """Hours after which it leaves, once a round is over; 0 for never."""
-    heartbeat: int = 30
-    """The server misses the node when it has not heard of it for twice so many seconds."""
-    name_dataset: bool = False
-    """Whether the admin is told the dataset's address, and not only how much it is."""
-    epsilon: float | None = None
-    """What it spends of its privacy, at most; None for as much as the run says."""
-
-
-class Stopped(Exception):
-    """The node was told to end."""
 
 
 class Node:
@@ -70,7 +44,6 @@ class Node:
         """Prepare to run; `tell` is called with what the operator is to see, a line at a time."""
         self._folder = folder
         self._options = options
-        self._ended = ended
         self._tell = tell
         settings = settings_of(folder)
         self._address = ServerAddress.parse(settings.server, str(folder.settings))
@@ -83,10 +56,9 @@ class Node:
             started=now(),
         )
         self._status = StatusFile(folder, status)
+        self._attempts = Attempts(self._status, ended, tell)
         hours = options.max_hours or float("inf")
         self._deadline = time.monotonic() + 3600 * hours
-        self._wait = FIRST_WAIT
-        """Until the trainer is started again when it does not come up."""
 
     def run(self) -> None:
         """Connect, and train what is asked for.
@@ -106,7 +78,7 @@ class Node:
         from zk0_core.engines._flower_tasks import TaskSource
 
         folder = self._folder
-        self._until_it_works(self._check_server)
+        self._first(self._check_server)
         if not folder.secret.is_file():
             write_private(folder.secret, secrets.token_hex(32).encode())
         trainer = Trainer(self._trainer_settings())
@@ -118,14 +90,14 @@ class Node:
             None if self._address.insecure else folder.ca,
             load_node_key(folder.key),
         )
-        messages = Messages(trainer, supernode, fleet, self._status, self._check_ended)
+        messages = Messages(trainer, supernode, fleet, self._status, self._attempts.check)
         try:
-            self._until_it_works(lambda: self._open_dataset(trainer))
+            self._first(lambda: self._open_dataset(trainer))
             self._tell(f"{self._name} is ready for {self._address}, with {self._options.dataset}")
             while not self._is_done():
                 task = self._take(source, supernode) if self._is_up(trainer, supernode) else None
                 if task is None:
-                    self._sleep(POLL_SECONDS)
+                    self._attempts.sleep(POLL_SECONDS)
                 else:
                     self._answer(messages, task, supernode)
             logger.info("leaves after {} rounds", self._status.now.rounds_done)
@@ -137,24 +109,15 @@ class Node:
             source.close()
             fleet.close()
 
+    def _first(self, attempt: Callable[[], None]) -> None:
+        """Do what comes before anything else: in one attempt, or with --retry until it works."""
+        if self._options.retry:
+            self._attempts.until_it_works(attempt)
+        else:
+            attempt()
+
     def _check_server(self) -> None:
         check_server(self._address, self._folder, self._name)
-
-    def _until_it_works(self, attempt: Callable[[], None]) -> None:
-        """Call `attempt`: once, or with --retry until it raises no Zk0Error."""
-        wait = FIRST_WAIT
-        while True:
-            try:
-                attempt()
-                return
-            except Zk0Error as problem:
-                if not self._options.retry:
-                    raise
-                self._status.note(str(problem))
-                self._status.say(state="trying again", preparing="")
-                self._tell(f"{problem}; trying again in {wait:.0f} s")
-                self._sleep(wait)
-                wait = min(2 * wait, LONGEST_WAIT)
 
     def _trainer_settings(self) -> TrainerSettings:
         return TrainerSettings(
@@ -192,24 +155,20 @@ class Node:
             raise
 
     def _await_dataset(self, trainer: Trainer) -> None:
-        await_dataset(trainer, self._status, self._folder.logs, self._check_ended)
+        await_dataset(trainer, self._status, self._folder.logs, self._attempts.check)
 
     def _is_open_again(self, trainer: Trainer, supernode: Child) -> bool:
         """Whether the trainer has its dataset open again; a node that was ready tries for ever."""
         try:
             self._await_dataset(trainer)
         except Zk0Error as problem:
-            if str(problem) != self._status.now.last_error:
-                self._tell(f"{problem}; trying again")
-            self._status.note(str(problem))
-            self._status.say(state="trying again", preparing="")
+            self._attempts.failed(problem)
             # Nobody is to wait for this node meanwhile.
             supernode.stop()
-            self._sleep(self._wait)
-            self._wait = min(2 * self._wait, LONGEST_WAIT)
+            self._attempts.rest()
             trainer.restart()
             return False
-        self._wait = FIRST_WAIT
+        self._attempts.worked()
         return True
 
     def _is_up(self, trainer: Trainer, supernode: Child) -> bool:
@@ -238,11 +197,8 @@ class Node:
         try:
             check_server(self._address, self._folder, self._name, trainer.about)
         except Zk0Error as problem:
-            if str(problem) != self._status.now.last_error:
-                self._tell(f"{problem}; trying again")
-            self._status.note(str(problem))
-            self._status.say(state="trying again")
-            self._sleep(3.0 if isinstance(problem, NotYet) else 10.0)
+            self._attempts.failed(problem)
+            self._attempts.sleep(3.0 if isinstance(problem, NotYet) else 10.0)
             return False
         return True
 
@@ -273,16 +229,6 @@ class Node:
     def _is_done(self) -> bool:
         enough = self._options.max_rounds
         return (0 < enough <= self._status.now.rounds_done) or time.monotonic() > self._deadline
-
-    def _sleep(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            self._check_ended()
-            time.sleep(min(left, POLL_SECONDS))
-
-    def _check_ended(self) -> None:
-        if self._ended:
-            raise Stopped
 
 
 def run_node(folder: NodeFolder, options: NodeOptions, tell: Callable[[str], None]) -> None:

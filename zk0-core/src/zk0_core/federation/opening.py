@@ -34,14 +34,15 @@ def await_dataset(
     told, worked, alive = trainer.told, 0.0, time.monotonic()
     while not trainer.ready:
         check()
+        died = trainer.died  # before its pipe is looked into, where its last word still is
         answer = trainer.answer(POLL_SECONDS)
         if isinstance(answer, Failure):
             raise (UsageError if answer.usage else Zk0Error)(answer.reason)
-        if trainer.died:
-            raise Zk0Error(f"the trainer did not start ({trainer.died}); see {logs}")
         if trainer.told is not told:
             told, alive = trainer.told, time.monotonic()
             status.say(preparing=f"{told.what}: {told.done}/{told.total}")
+        elif died and not trainer.ready:
+            raise Zk0Error(f"the trainer did not start ({died}); see {logs}")
         if (work := cpu_seconds(trainer.pid)) > worked + WORK_SECONDS:
             worked, alive = work, time.monotonic()
         if time.monotonic() - alive > SILENT_SECONDS:

@@ -110,6 +110,7 @@ class RunEntry:
 
     name: str
     submitted: str
+    """When; where it was queued again, the last time."""
     folder: str
     """Where its output goes."""
     state: str = "queued"

@@ -1,5 +1,6 @@
 """The runs of a federation: submitted by a command, carried out one after the other."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from zk0_core.federation.folder import ServerFolder, home
 from zk0_core.federation.records import RunEntry, read, write
 from zk0_core.files import write_json, write_text
 from zk0_core.plan import RunPlan
+from zk0_core.run_names import run_names
 from zk0_core.runfile import plan_from_json, plan_to_json
 
 ENTRY, PLAN, STOP, OUTCOME = "run.json", "plan.json", "stop", "outcome.json"
@@ -47,17 +49,13 @@ class Runs:
             output: Where it goes.
             asked: Fields of `RunEntry`, such as `min_clients`.
         """
-        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{plan.strategy.name}"
-        name, number = stem, 2
-        while True:
-            try:
+        for name in run_names(plan):
+            with contextlib.suppress(FileExistsError):
                 (self._folder / name).mkdir(parents=True)
                 break
-            except FileExistsError:
-                name, number = f"{stem}-{number}", number + 1
         entry = RunEntry(
             name=name,
-            submitted=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            submitted=_submitted(),
             folder=str((output or self._folder / name / "output").absolute()),
             **asked,
         )
@@ -66,7 +64,7 @@ class Runs:
         return entry
 
     def queue_again(self, entry: RunEntry) -> RunEntry:
-        """Queue a run that ended before its time; it goes on from its last checkpoint.
+        """Queue a run that ended before its time, last of all; it goes on from its last checkpoint.
 
         Raises:
             UsageError: if it is done, or has not ended.
@@ -77,7 +75,15 @@ class Runs:
             raise UsageError(f"run '{entry.name}' is done; zk0 run --federation starts another")
         for name in (OUTCOME, STOP):
             (self._folder / entry.name / name).unlink(missing_ok=True)
-        return self.change(entry, state="queued", reason="", flower_run=0, attempts=0, ended="")
+        return self.change(
+            entry,
+            state="queued",
+            submitted=_submitted(),
+            reason="",
+            flower_run=0,
+            attempts=0,
+            ended="",
+        )
 
     def all(self) -> Iterator[RunEntry]:
         """Yield all runs, in the order in which they were submitted."""
@@ -85,6 +91,12 @@ class Runs:
         yield from sorted(
             (entry for entry in entries if entry), key=lambda run: (run.submitted, run.name)
         )
+
+    def going(self) -> list[RunEntry]:
+        """Return those that have not ended: the one that runs, then those that wait, in turn."""
+        going = [entry for entry in self.all() if not entry.over]
+        # Not by the times alone: the clock may have been set back since.
+        return sorted(going, key=lambda entry: entry.state != "running")
 
     def find(self, name: str) -> RunEntry:
         """Return the run `name`.
@@ -102,9 +114,8 @@ class Runs:
 
     def last(self) -> RunEntry | None:
         """Return the run that goes on, or that was submitted last."""
-        entries = list(self.all())
-        going = [entry for entry in entries if not entry.over]
-        return next(iter(going or entries[-1:]), None)
+        entries = self.going() or list(self.all())[-1:]
+        return next(iter(entries), None)
 
     def plan(self, name: str) -> RunPlan:
         """Return the plan of run `name`, as it was submitted."""
@@ -147,3 +158,8 @@ class Runs:
             if entry.over:
                 return
             time.sleep(poll)
+
+
+def _submitted() -> str:
+    """Return the time, finely enough that no two submissions have the same."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")

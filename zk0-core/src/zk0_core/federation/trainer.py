@@ -298,7 +298,7 @@ class _Work:
         self._app: Any = None
 
     def carry_out(self, run: str, message: "Message", context: "Context") -> "Message":
-        """Return the answer of `run`'s app to a message."""
+        """Return the reply to a message of `run`; what fails is told in it."""
         from flwr.app import Error, Message
         from loguru import logger
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from zk0_core.cache import SPARE
 from zk0_core.disk import free_bytes
 from zk0_core.errors import DataError
 from zk0_core.files import remove_folder, remove_gone
 
 LIMIT = "ZK0_FRAMES_GB"
 """Environment variable: how many GB decoded frames may take together; without it, the disk."""
-SPARE = 2 * 1024**3
-"""Bytes of disk that decoded frames leave free."""
 _GB = 1_000_000_000
 
 

@@ -21,8 +21,7 @@ from zk0_core.lerobot.prefix_model import Batch, obstacle
 from zk0_core.lerobot.prefix_source import prefix_source
 from zk0_core.lerobot.rows import Rows
 from zk0_core.lerobot.stats import lerobot_stats
-from zk0_core.parameters import set_params, to_numpy
-from zk0_core.tensors import Tensors, fingerprint
+from zk0_core.tensors import fingerprint
 
 if TYPE_CHECKING:
     from lerobot.policies.pretrained import PreTrainedPolicy
@@ -78,14 +77,6 @@ class LeRobotPolicy:
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Return the parameters that require a gradient, by name."""
         return {n: p for n, p in self.module.named_parameters() if p.requires_grad}
-
-    def params(self) -> Tensors:
-        """Return copies of the trainable parameters as float32 arrays."""
-        return to_numpy(self.trainable())
-
-    def load_params(self, tensors: Tensors) -> None:
-        """Write `tensors`, as `params` returns them, into the module."""
-        set_params(self.trainable(), tensors)
 
     def frozen_fingerprint(self) -> str:
         """Return the SHA-256 of the frozen tensors and of the configuration, without paths.

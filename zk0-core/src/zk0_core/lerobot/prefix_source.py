@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from loguru import logger
 
-from zk0_core.cache import cache_limit
+from zk0_core.cache import SPARE, cache_limit
 from zk0_core.data import Progress, RobotDataset
 from zk0_core.disk import free_bytes, is_full
 from zk0_core.joined import parts_of
@@ -37,8 +37,6 @@ ROUGH_TOLERANCE = 2e-3
 """The same where weights are bfloat16: another order may tip a sum to its other neighbour."""
 GROSSLY = 10
 """Times the tolerance, beyond which a cache is not even begun."""
-SPARE = 2 * 1024**3
-"""Bytes of disk that a cache leaves free."""
 
 
 def prefix_source(

@@ -180,11 +180,6 @@ class SimulatedArm:
         self._held = self._held + 1 if self.task.done(self) else 0
         self.success = self.success or self._held >= _HOLD_STEPS
 
-    def update_positions(self) -> None:
-        """Bring bodies, cameras and the grasp point to where `data.qpos` has the joints."""
-        mujoco.mj_kinematics(self.model, self.data)
-        mujoco.mj_camlight(self.model, self.data)
-
     @property
     def finished(self) -> bool:
         """Whether the episode is over: the task is done, or the time has run out."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from zk0_core.cache import cache_folder
 from zk0_core.data import Progress
+from zk0_core.disk import reserve
 from zk0_core.engines.orphans import end_with_parent
 from zk0_core.files import build_folder, write_json
 from zk0_core.sim.arm import CAMERAS, PICTURE_SIZE, SimulatedArm, draw_colours
@@ -80,13 +81,16 @@ def rendered(
         workers: How many processes draw; with 1, this one does. Does not change a bit.
         progress: Told about drawing.
         setups: What the scenes are of, in turn.
+
+    Raises:
+        OSError: if the disk is full.
     """
 
     def build(folder: Path) -> None:
         shape = (scenes, len(CAMERAS), 3, PICTURE_SIZE, PICTURE_SIZE)
-        pictures = np.lib.format.open_memmap(
-            folder / "pictures.npy", mode="w+", dtype=np.uint8, shape=shape
-        )
+        file = folder / "pictures.npy"
+        pictures = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+        reserve(file, "pictures of base scenes")
         labels = np.empty((scenes, LABELS), np.float32)
         by_colour = np.empty((scenes, len(COLOURS), 3), np.float32)
         seen_at = np.empty((scenes, len(CAMERAS), 2), np.float32)
