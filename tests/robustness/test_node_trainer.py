@@ -15,7 +15,8 @@ from zk0_core.engines._flower import client_context
 from zk0_core.engines.grid import FIRST_NODE
 from zk0_core.federation import acceptance
 from zk0_core.federation.records import DatasetSummary
-from zk0_core.federation.trainer import TrainerSettings, _Work
+from zk0_core.federation.trainer import TrainerSettings
+from zk0_core.federation.trainer_process import Work
 from zk0_core.history import RoundRecord
 from zk0_core.wire.packing import header_type
 
@@ -40,7 +41,7 @@ def ask(federate, quadratic, tmp_path, monkeypatch) -> Ask:
     ) -> Any:
         federation = federate({"left": quadratic([1, 3], [2, -0.1])}, "fedavg", options, lr=lr)
         monkeypatch.setattr(acceptance, "installed", parts.installed)
-        work = _Work(
+        work = Work(
             TrainerSettings(
                 name="left",
                 dataset="quadratic:left",
