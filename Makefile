@@ -6,6 +6,9 @@ BIN := .venv/bin
 # Two test processes: importing LeRobot takes seconds, so more of them pay only on large machines.
 TEST_PROCESSES ?= 2
 
+# Tests of federations wait for most of their time: for a heartbeat that is missed, for a retry.
+NETWORK_PROCESSES ?= 3
+
 # Simulation and training use processes, not threads: more threads only fight for the cores.
 export OMP_NUM_THREADS ?= 1
 
@@ -29,8 +32,8 @@ long: setup ## run the tests that take more than half a minute each
 	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "long and not browser"
 
 network: setup ## tests of federations: a server and nodes, as processes on this machine
-	@echo "network: pytest -q -n $(TEST_PROCESSES) -m network tests/network"
-	@$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile -m network tests/network
+	@echo "network: pytest -q -n $(NETWORK_PROCESSES) -m network tests/network"
+	@$(BIN)/pytest -q -n $(NETWORK_PROCESSES) --dist loadfile -m network tests/network
 
 browser: setup ## tests of the run's page and the dashboard in Chromium, which has to be installed
 	@echo "browser: pytest -q -m browser tests/report tests/dashboard"
