@@ -1,6 +1,9 @@
 """Pieces of messages that processes of one machine hand over as files, by name."""
 
+import errno
 import hashlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +120,55 @@ def test_a_piece_that_nobody_wants_leaves_no_file(
     with pytest.raises(ObjectPushError):
         push(app, handlers)(KEY, CONTENT)
     assert files(tmp_path) == []
+
+
+def test_what_is_refused_before_it_is_looked_at_leaves_no_file(
+    app: ModuleType, handlers: ModuleType, tmp_path: Path
+) -> None:
+    vars(handlers)["push_object"] = lambda request: PushObjectResponse(stored=False)
+    with pytest.raises(ObjectPushError):
+        push(app, handlers)(KEY, CONTENT)
+    assert files(tmp_path) == []
+
+
+def test_a_file_that_a_new_superlink_removed_is_written_again(
+    app: ModuleType, handlers: ModuleType, store: ObjectStore, tmp_path: Path
+) -> None:
+    take, asked = handlers.push_object, []
+
+    def begins_anew(request: PushObjectRequest) -> PushObjectResponse:
+        asked.append(request.object_content)
+        if len(asked) == 1:
+            for path in (tmp_path / FOLDER).iterdir():
+                path.unlink()
+        response: PushObjectResponse = take(request)
+        return response
+
+    vars(handlers)["push_object"] = begins_anew
+    push(app, handlers)(KEY, CONTENT)
+    assert (len(asked), store.get(KEY), files(tmp_path)) == (2, CONTENT, [CONTENT])
+
+
+def test_a_node_whose_disk_is_full_says_goodbye(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flower drops such a message without a word, and the server would wait for its answer."""
+    store = NodeObjectStore(tmp_path / FOLDER)
+    store.preregister(1, ObjectTree(object_id=KEY))
+    signals: list[tuple[int, int]] = []
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
+    with pytest.raises(OSError, match="No space left"):
+        store.put(KEY, CONTENT)
+    assert signals == [(os.getpid(), signal.SIGTERM)]
+    assert capsys.readouterr().out == (
+        "a piece of a message cannot be kept: [Errno 28] No space left on device; this SuperNode "
+        "ends\n"
+    )
 
 
 def test_a_piece_that_is_there_already_is_kept_once(

@@ -13,7 +13,9 @@ from flwr.proto.message_pb2 import ObjectTree, PullObjectResponse, PushObjectRes
 from flwr.proto.runtime_pb2 import PushAppMessagesRequest, PushAppMessagesResponse
 
 from tests.answering import Asked, answering
+from zk0_core.engines._flower_pieces import Pieces
 from zk0_core.engines._flower_tasks import Handed, StaleTask
+from zk0_core.errors import WireError
 from zk0_core.federation.node import Node
 
 
@@ -53,10 +55,32 @@ def test_a_message_that_is_let_go_of_says_so(task: Handed) -> None:
         known.message()
 
 
+def test_what_cannot_be_put_together_is_refused(tmp_path: Path) -> None:
+    name = Pieces(tmp_path).write(b"no object of Flower's")
+
+    def lying_supernode(asked: Asked) -> tuple[int, bytes]:
+        if asked.path.endswith("/pull-object"):
+            answer = PullObjectResponse(
+                object_found=True, object_available=True, object_content=name.encode()
+            )
+            return 200, answer.SerializeToString()
+        return 200, b""
+
+    tree = ObjectTree(object_id="0" * 64).SerializeToString()
+    with answering(lying_supernode) as address:
+        task = Handed(address, "token", tmp_path, Context(1, 2, {}, RecordDict(), {}), tree)
+        with pytest.raises(WireError, match=r"^the server sent what cannot be put together: "):
+            task.message()
+
+
 def test_the_node_goes_on_with_another_supernode(task: Handed) -> None:
     stopped: list[bool] = []
+    noted: list[str] = []
     supernode = SimpleNamespace(stop=lambda: stopped.append(True))
     messages = SimpleNamespace(answer=lambda task: task.push(reply()))
     node = Node.__new__(Node)
+    node._status = SimpleNamespace(note=noted.append)  # type: ignore[assignment]
     node._answer(messages, task, supernode)  # type: ignore[arg-type]
     assert stopped == [True]
+    assert noted[0].startswith("an answer was not taken: ")
+    assert noted[0].endswith("; the SuperNode starts afresh")

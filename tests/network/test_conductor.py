@@ -347,6 +347,21 @@ def test_who_lost_the_server_at_the_end_has_not_come_when_it_is_back(look, runs,
     assert [run.state for run in runs.all()] == ["done"]
 
 
+def test_who_was_missing_when_a_session_gave_up_begins_the_next(look, runs, superlink) -> None:
+    """It was away for a moment only, but no run had begun that could have torn it away."""
+    superlink.known = [node("ann"), node("bob", online=False, seen=now())]
+    auto = ServerSettings(min_clients=2, auto=plan_to_json(examples.plan()))
+    entry = submit(runs, min_clients=2, wait=0.0)
+    look(auto)
+    look(auto)
+    assert runs.find(entry.name).state == "failed"
+    look(auto)
+    assert len(list(runs.all())) == 1
+    superlink.known = [node("ann"), node("bob", seen=LATE)]
+    look(auto)
+    assert len(list(runs.all())) == 2
+
+
 def test_who_has_left_for_long_begins_a_session_when_it_is_back(look, runs, superlink) -> None:
     auto = ServerSettings(auto=plan_to_json(examples.plan()), min_clients=2)
     superlink.known = [node("ann"), node("bob")]

@@ -1,5 +1,6 @@
 """How a node learns that an answer is sent, or that none will be."""
 
+import multiprocessing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from zk0_core.data import TRAINING
 from zk0_core.engines._flower_tasks import StaleTask
 from zk0_core.federation.messages import Messages
 from zk0_core.federation.processes import Child
-from zk0_core.federation.trainer import SENDING, Failure, Received, Told
+from zk0_core.federation.trainer import SENDING, Failure, Received, Told, Trainer
 
 
 def test_replies_are_counted_on_where_the_last_look_ended(tmp_path: Path) -> None:
@@ -29,6 +30,21 @@ def test_replies_are_counted_on_where_the_last_look_ended(tmp_path: Path) -> Non
     assert messages._count_sent() == 4
 
 
+class DeadTrainer(Trainer):
+    """One whose process has ended; what it told waits in the pipe."""
+
+    died = "killed"  # type: ignore[assignment]
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._ask_anew()
+
+
+def _trainer_of_words() -> tuple[Trainer, Any]:
+    ours, theirs = multiprocessing.Pipe()
+    return DeadTrainer(ours), theirs
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
@@ -38,10 +54,11 @@ def test_replies_are_counted_on_where_the_last_look_ended(tmp_path: Path) -> Non
 )
 def test_half_an_answer_is_no_refusal(told: Told, expected: str | StaleTask) -> None:
     """A SuperNode that has the first pieces of an answer waits for the others, and for ever."""
-    trainer: Any = SimpleNamespace(
-        told=told, received=Received(), died="killed", answer=lambda seconds: None
-    )
-    nobody: Any = None
+    trainer, theirs = _trainer_of_words()
+    for word in (Received(1, 4), Told(TRAINING, 1, 3), told):
+        theirs.send(word)
+    theirs.close()
+    nobody: Any = SimpleNamespace(say=lambda **said: None)
     messages = Messages(trainer, nobody, nobody, nobody, lambda: None)
     if isinstance(expected, str):
         assert messages._await(nobody) == expected
@@ -52,7 +69,8 @@ def test_half_an_answer_is_no_refusal(told: Told, expected: str | StaleTask) -> 
 
 def test_a_stale_message_is_no_refusal() -> None:
     gone = Failure("a message could not be taken: it is gone", stale=True)
-    trainer: Any = SimpleNamespace(told=Told(), received=Received(), answer=lambda seconds: gone)
+    trainer, theirs = _trainer_of_words()
+    theirs.send(gone)
     nobody: Any = None
     with pytest.raises(StaleTask, match="a message could not be taken: it is gone"):
         Messages(trainer, nobody, nobody, nobody, lambda: None)._await(nobody)

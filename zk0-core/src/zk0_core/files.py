@@ -33,6 +33,13 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+        if private:
+            # Keys and accounts must not be undone by a loss of power either.
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Log files, one for the server and one per client, and what of them is shown on stderr too."""
 
+import contextlib
 import functools
 import os
 import re
@@ -89,7 +90,9 @@ def log_clients(folder: Path) -> None:
     def write(line: str) -> None:
         client, text = line.split("\x1f", 1)
         path = folder / f"{client}.log"
-        begin_anew_when_large(path)
+        # Other workers write to it too, and one of them may be at it.
+        with contextlib.suppress(OSError):
+            begin_anew_when_large(path)
         with path.open("a", encoding="utf-8") as log:
             log.write(text)
 

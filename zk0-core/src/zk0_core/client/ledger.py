@@ -34,18 +34,28 @@ class Ledger:
         """What the file calls these episodes."""
         self._known: dict[str, list[str]] = {}
         self._releases: dict[str, dict[str, Any]] = {}
-        if not path.is_file():
-            self.secret = secrets.token_bytes(32)
+        self.secret = secrets.token_bytes(32)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what another process of this client has written down, where there are several.
+
+        Raises:
+            Zk0Error: if it cannot be read.
+        """
+        if not self._path.is_file():
             return
+        known: dict[str, list[str]] = {}
+        releases: dict[str, dict[str, Any]] = {}
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            self.secret = bytes.fromhex(content["secret"])
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            secret = bytes.fromhex(content["secret"])
             for name, hashes in content["episodes"].items():
-                self._known[name] = [str(each) for each in hashes]
+                known[name] = [str(each) for each in hashes]
             for release, entry in content["releases"].items():
-                if entry["data"] not in self._known:
+                if entry["data"] not in known:
                     raise ValueError(f"no episodes of release {release!r}")
-                self._releases[release] = {
+                releases[release] = {
                     "run": str(entry["run"]),
                     "round": int(entry["round"]),
                     "noise": float(entry["noise"]),
@@ -53,9 +63,10 @@ class Ledger:
                 }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
             raise Zk0Error(
-                f"what this client has spent of its privacy cannot be read from {path} "
+                f"what this client has spent of its privacy cannot be read from {self._path} "
                 f"({type(problem).__name__}: {problem}); restore the file from a copy"
             ) from None
+        self.secret, self._known, self._releases = secret, known, releases
 
     def noises(self) -> Counter[float]:
         """Return how many releases of these episodes, or of some, there were of each noise."""
@@ -72,14 +83,11 @@ class Ledger:
         return any((e["run"], e["round"]) == (run, round) for e in self._releases.values())
 
     def add(self, release: str, run: str, round: int, noise: float) -> None:
-        """Write down a release, before it is made."""
-        self._known[self.data] = self._episodes
+        """Write down a release, before it is made; what could not be written was not released."""
+        known = {**self._known, self.data: self._episodes}
         entry = {"run": run, "round": round, "noise": noise, "data": self.data}
-        self._releases[release] = entry
-        content = {
-            "secret": self.secret.hex(),
-            "episodes": self._known,
-            "releases": self._releases,
-        }
+        releases = {**self._releases, release: entry}
+        content = {"secret": self.secret.hex(), "episodes": known, "releases": releases}
         with whole_file(self._path, private=True) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        self._known, self._releases = known, releases

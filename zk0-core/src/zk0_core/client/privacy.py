@@ -186,7 +186,10 @@ class Privacy:
 
     def check(self, run: str, round: int) -> None:
         """Raise Zk0Error if training in this round would release more than the budget allows."""
-        if self._counts and not self._ledger.has_round(run, round):
+        if not self._counts:
+            return
+        self._ledger.refresh()
+        if not self._ledger.has_round(run, round):
             self._check_budget()
 
     def apply(self, delta: Tensors, run: str, round: int) -> Tensors:
@@ -200,12 +203,14 @@ class Privacy:
         clipped = self._mechanism.clipped(delta)
         if not self._noise:
             return clipped
+        self._ledger.refresh()
+        mechanism = attrs.evolve(self._mechanism, secret=self._ledger.secret)
         # Other episodes are another account, even where they lead to the same update.
-        release = f"{self._ledger.data} {self._mechanism.release(clipped)}"
+        release = f"{self._ledger.data} {mechanism.release(clipped)}"
         if not self._ledger.has(release):
             self._check_budget()
             self._ledger.add(release, run, round, self._noise)
-        return self._mechanism.noisy(clipped, release)
+        return mechanism.noisy(clipped, release)
 
     def check_extra(self, extra: Tensors, strategy: str) -> None:
         """Raise Zk0Error if a strategy sends something that no noise was added to."""

@@ -27,7 +27,7 @@ class Pieces:
     """The files of one folder, with a piece each."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`, which is made when it is missing, for this user alone."""
+        """Use `folder`; it is made, for this user alone, when it is missing."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
 
@@ -76,6 +76,10 @@ class Pieces:
         """Return the piece in a file, None if it is gone; where BY_NAME is set, the file's name."""
         return name if BY_NAME.get() else self.read(as_name(name))
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return (self._folder / name).is_file()
+
     def names(self) -> set[str]:
         """Return the names of all files."""
         return {path.name for path in self._folder.iterdir()}
@@ -112,10 +116,32 @@ def serve_by_name(handlers: ModuleType) -> None:
 def pushing(pieces: Pieces) -> Callable[..., Callable[[str, bytes], None]]:
     """Return Flower's `make_push_object_fn_protobuf`, for who takes pieces by name."""
     from flwr.supercore.inflatable.inflatable_protobuf_utils import make_push_object_fn_protobuf
+    from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 
     def make(*asked: Any, **named: Any) -> Callable[[str, bytes], None]:
         push = make_push_object_fn_protobuf(*asked, **named)
-        return lambda object_id, content: push(object_id, pieces.write(content).encode())
+
+        def named_to(object_id: str, content: bytes) -> bool:
+            """Push a piece; return False if its file was removed before it was taken."""
+            name = pieces.write(content)
+            try:
+                push(object_id, name.encode())
+            except ObjectPushError:
+                if name not in pieces:
+                    return False
+                pieces.remove([name])
+                raise
+            except BaseException:
+                pieces.remove([name])
+                raise
+            return True
+
+        def pushed(object_id: str, content: bytes) -> None:
+            # A SuperLink that starts anew removes what no row of its names yet.
+            if not named_to(object_id, content) and not named_to(object_id, content):
+                raise ObjectPushError(object_id, 0, "its file is gone")
+
+        return pushed
 
     return make
 

@@ -1,6 +1,8 @@
 """Flower's SuperNode, with the pieces of messages in files: what else zk0 changes in it."""
 
 import functools
+import os
+import signal
 import time
 import types
 from pathlib import Path
@@ -32,7 +34,15 @@ class NodeObjectStore(InMemoryObjectStore):
             ValueError: if the content is not what its id says.
             NoObjectInStoreError: if nobody announced it.
         """
-        name = self._pieces.received(object_id, object_content)
+        try:
+            name = self._pieces.received(object_id, object_content)
+        except OSError as problem:
+            # Flower would drop the message without a word, and the server wait for its answer.
+            print(
+                f"a piece of a message cannot be kept: {problem}; this SuperNode ends", flush=True
+            )
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise
         kept = False
         try:
             with self.lock_store:

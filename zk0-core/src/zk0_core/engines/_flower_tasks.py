@@ -1,5 +1,6 @@
 """What a node's runner and trainer take from their SuperNode, and hand to it: messages."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from zk0_core.engines._flower_network import (
     runtime_client,
 )
 from zk0_core.engines._flower_pieces import Pieces, hand_over, pulling
-from zk0_core.errors import Zk0Error
+from zk0_core.errors import WireError, Zk0Error
+from zk0_core.plugin_errors import described
 
 if TYPE_CHECKING:
     from flwr.app import Context, Message
@@ -42,7 +44,8 @@ class Handed:
         """Return the message, put together.
 
         Raises:
-            StaleTask: if its run has ended meanwhile, or the SuperNode is gone.
+            StaleTask: if its run has ended meanwhile, the SuperNode is gone, or no disk is left.
+            WireError: if it cannot be put together.
         """
         import httpx
         from flwr.app import Message
@@ -66,20 +69,45 @@ class Handed:
         )
         try:
             message = pull_and_inflate_object_from_tree(tree, pull, confirm, return_type=Message)
-        except (httpx.HTTPError, ObjectPullError) as problem:
+        except (httpx.HTTPError, ObjectPullError, OSError) as problem:
             raise StaleTask(f"a message could not be taken: {problem}") from problem
+        # Flower's parsers raise anything; whatever it is, it is about what the server sent.
+        except Exception as problem:
+            raise WireError(
+                f"the server sent what cannot be put together: {described(problem)}"
+            ) from problem
         finally:
             client.close()
+        if not message.has_content():
+            raise WireError("the server sent a message with nothing in it")
         # What it is put together from does not name it.
         message.metadata.__dict__["_message_id"] = tree.object_id
         return message
+
+    def forget(self) -> None:
+        """Have the SuperNode remove the message's pieces, as it does once they are taken."""
+        import httpx
+        from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree
+        from flwr.proto.node_pb2 import Node
+
+        client = self._client()
+        # A SuperNode that is gone has none.
+        with contextlib.suppress(httpx.HTTPError):
+            client.ConfirmMessageReceived(
+                ConfirmMessageReceivedRequest(
+                    node=Node(node_id=self.context.node_id),
+                    run_id=self.context.run_id,
+                    message_object_id=ObjectTree.FromString(self.tree).object_id,
+                )
+            )
+        client.close()
 
     def push(self, reply: "Message") -> None:
         """Hand the reply over to the SuperNode, which sends it.
 
         Raises:
             StaleTask: if the SuperNode lets go of the reply while it comes in, as it does when it
-                learns that the run has ended, or is gone.
+                learns that the run has ended, or is gone, or no disk is left.
         """
         import httpx
         from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
@@ -89,7 +117,7 @@ class Handed:
         client = self._client()
         try:
             run_clientapp.push_message(client, reply, self.context)
-        except (httpx.HTTPError, ObjectPushError) as problem:
+        except (httpx.HTTPError, ObjectPushError, OSError) as problem:
             raise StaleTask(f"an answer was not taken: {problem}") from problem
         finally:
             client.close()
@@ -149,19 +177,19 @@ class NodeTask:
         """
         from flwr.app import Error, Message
 
+        self.handed.forget()
         become_task(self.context.node_id, self.context.run_id)
         self.handed.push(Message(Error(code, reason), reply_to=self._message))
         self.finish()
 
     def finish(self) -> None:
-        """Tell the SuperNode that the answer is whole, and let go of the task."""
+        """Tell the SuperNode that the answer is whole."""
         from flwr.supernode.runtime.run_clientapp import push_task_output
 
         push_task_output(self._client, self.context, COMPLETED, "")
-        self._client.close()
 
-    def drop(self) -> None:
-        """Let go of the task without an answer."""
+    def close(self) -> None:
+        """Close the connection."""
         self._client.close()
 
 

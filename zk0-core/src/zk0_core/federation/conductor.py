@@ -77,7 +77,9 @@ class Conductor:
         """Write down that a run has ended, how, and who was there where sessions follow."""
         self._waiting_since.pop(entry.name, None)  # it may be queued again
         nodes = self._control.nodes() if self._settings.auto else []
-        there = tuple(node.name for node in nodes if not _has_left(node))
+        # Who was torn from its work is back soon; where none had begun, who is away was not there.
+        began = entry.state == "running"
+        there = tuple(n.name for n in nodes if n.online or (began and not _has_left(n)))
         self._runs.change(entry, state=state, reason=reason, there=there)
 
     def _watch(self, entry: RunEntry) -> None:
@@ -161,9 +163,11 @@ class Conductor:
         last = max(entries, key=lambda entry: _time(entry.ended))
         here = {node.name for node in nodes if not _has_left(node)}
         there = tuple(name for name in last.there if name in here)
-        if there != last.there:
+        now = self._runs.find(last.name)
+        # Unless somebody has queued it again meanwhile.
+        if there != last.there and now.over:
             # Written down: when they are back, it is no longer to be seen that they had left.
-            self._runs.change(last, there=there)
+            self._runs.change(now, there=there)
         return any(node.online and node.name not in there for node in nodes)
 
 

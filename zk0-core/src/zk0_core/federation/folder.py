@@ -165,7 +165,7 @@ class NodeFolder:
 
     @property
     def pieces(self) -> Path:
-        """Pieces of messages, as files that the SuperNode and the runner share."""
+        """Pieces of messages, as files that the SuperNode and the trainer share."""
         return self.path / FOLDER
 
     @property

@@ -57,20 +57,24 @@ class Messages:
                 "the server sent another app than this node's own; install the same version of "
                 "zk0 on both",
             )
+            task.close()
             return
         self._status.say(state="training", run=task.run, round=0, step=0, steps=0)
         before = self._count_sent()
         self._trainer.ask(task.run, task.handed)
-        answer = self._await(task)
-        if isinstance(answer, Done):
-            task.finish()
-            self._tell(answer)
-            self._await_sent(before)
-        elif answer:
-            self._refuse(task, answer)
-        else:
-            self._drop(task)
-        self._status.say(state="waiting", preparing="", step=0, steps=0)
+        try:
+            answer = self._await(task)
+            if isinstance(answer, Done):
+                task.finish()
+                self._tell(answer)
+                self._await_sent(before)
+            elif answer:
+                self._refuse(task, answer)
+            else:
+                self._drop(task)
+        finally:
+            task.close()
+            self._status.say(state="waiting", preparing="", step=0, steps=0)
 
     def _await(self, task: "NodeTask") -> Done | str:
         """Return the trainer's answer, or why there is none; empty where nobody wants one.
@@ -84,6 +88,8 @@ class Messages:
         asked, told, received = time.monotonic(), trainer.told, trainer.received
         while True:
             self._check()
+            # Looked at first: what it told before it died is in the pipe by then.
+            died = trainer.died
             answer = trainer.answer(POLL_SECONDS)
             if isinstance(answer, Failure):
                 if answer.stale:
@@ -97,15 +103,15 @@ class Messages:
             if trainer.told != told:
                 told = trainer.told
                 self._tell_progress(told)
-            if died := trainer.died:
+            if died:
                 if told.what == SENDING:
                     # Half of the answer is with the SuperNode, which waits for the other half.
                     raise StaleTask(f"the trainer was {died} while it answered")
                 return f"the trainer was {died}"
             wanted = self._supernode.alive and task.beat()
             if wanted and time.monotonic() - asked > ASK_SECONDS:
-                asked = time.monotonic()
                 wanted = self._fleet.goes_on(task.context.node_id, task.context.run_id)
+                asked = time.monotonic()
             if not wanted:
                 return ""
 
@@ -118,7 +124,6 @@ class Messages:
     def _drop(self, task: "NodeTask") -> None:
         """Stop training at once, and let go of the message."""
         logger.warning("run {} wants no answer any more: training is stopped", task.run)
-        task.drop()
         self._trainer.restart()
         # Else it would wait for the answer for a minute, and take nothing new.
         self._supernode.stop()

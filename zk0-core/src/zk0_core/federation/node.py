@@ -186,7 +186,8 @@ class Node:
         if not supernode.alive:
             if self._may_connect(trainer):
                 self._status.say(state="connecting")
-                supernode.revive()
+                if supernode.revive():
+                    self._status.note(f"the SuperNode ended by itself; see {supernode.log}")
             return False
         assert supernode.process is not None
         self._status.say(state="waiting", supernode=supernode.process.pid, trainer=trainer.pid)
@@ -214,16 +215,17 @@ class Node:
 
     @contextmanager
     def _afresh_when_stale(self, supernode: Child) -> Iterator[None]:
-        """Have the SuperNode start afresh when what it asks belongs to a run that has ended.
+        """Have the SuperNode start afresh when it waits for an answer that does not come whole.
 
-        Such a SuperNode sends answers in the wrong order from then on, and keeps one back.
+        So it is when a run has ended meanwhile: it would send answers in the wrong order from then
+        on, and keep one back.
         """
         from zk0_core.engines._flower_tasks import StaleTask
 
         try:
             yield
         except StaleTask as problem:
-            logger.warning("{}: the SuperNode starts afresh", problem)
+            self._status.note(f"{problem}; the SuperNode starts afresh")
             supernode.stop()
 
     def _is_done(self) -> bool:

@@ -43,8 +43,9 @@ def await_dataset(
             status.say(preparing=f"{told.what}: {told.done}/{told.total}")
         elif died and not trainer.ready:
             raise Zk0Error(f"the trainer did not start ({died}); see {logs}")
-        if (work := cpu_seconds(trainer.pid)) > worked + WORK_SECONDS:
-            worked, alive = work, time.monotonic()
+        work = cpu_seconds(trainer.pid)
+        if work is None or work > worked + WORK_SECONDS:
+            worked, alive = work or 0.0, time.monotonic()
         if time.monotonic() - alive > SILENT_SECONDS:
             raise Zk0Error(
                 f"the trainer gave no sign of life for {SILENT_SECONDS:.0f} s while it opened its "

@@ -169,10 +169,10 @@ def _is_zombie(pid: int) -> bool:
     return _stat(pid)[:1] == ["Z"]
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the seconds that a process has computed; told on Linux alone, 0 elsewhere."""
+def cpu_seconds(pid: int) -> float | None:
+    """Return the seconds that a process has computed; None where there is no telling."""
     user_and_system = _stat(pid)[11:13]
-    return sum(map(int, user_and_system)) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, user_and_system)) / os.sysconf("SC_CLK_TCK") if user_and_system else None
 
 
 def _stat(pid: int) -> list[str]:

@@ -130,24 +130,22 @@ class Trainer:
     def answer(self, seconds: float) -> Done | Failure | None:
         """Return an answer if one comes within `seconds`; None if not, or if the process died.
 
-        The first answer, to no question, says whether the dataset can be used.
+        All that was told until now is taken in. The first answer, to no question, says whether the
+        dataset can be used.
         """
-        try:
-            if not self._pipe.poll(seconds):
-                return None
-            answer: Done | Failure | Told | Received | DatasetSummary = self._pipe.recv()
-        except (EOFError, OSError):
-            return None
-        if isinstance(answer, DatasetSummary):
-            self.about, self.ready = answer, True
-            return None
-        if isinstance(answer, Told):
-            self.told = answer
-            return None
-        if isinstance(answer, Received):
-            self.received = answer
-            return None
-        return answer
+        with contextlib.suppress(EOFError, OSError):
+            while self._pipe.poll(seconds):
+                seconds = 0.0
+                told: Done | Failure | Told | Received | DatasetSummary = self._pipe.recv()
+                if isinstance(told, Done | Failure):
+                    return told
+                if isinstance(told, Told):
+                    self.told = told
+                elif isinstance(told, Received):
+                    self.received = told
+                else:
+                    self.about, self.ready = told, True
+        return None
 
     def restart(self) -> None:
         """End the process, at once and whatever it is at, and start another."""

@@ -75,6 +75,8 @@ def _answer(work: "Work", run: str, task: "Handed", pipe: "Connection") -> Done 
         task.push(reply)
     except StaleTask as problem:
         return Failure(str(problem), stale=True)
+    except Zk0Error as problem:
+        return Failure(str(problem))
     return done
 
 

@@ -64,7 +64,7 @@ class SchemaReport:
 class RoundOrder:
     """What one client does in one round: the only source of what it trains with."""
 
-    run: str
+    run: str = attrs.field(validator=_TEXT)
     round: int = attrs.field(validator=ge(0))
     client: str
     recipe: Recipe
