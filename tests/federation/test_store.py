@@ -10,8 +10,9 @@ from flwr.app import ConfigRecord
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.supercore.object_store import NoObjectInStoreError
 
+from zk0_core.engines import _flower_store
 from zk0_core.engines._flower_pieces import FOLDER
-from zk0_core.engines._flower_store import FileObjectStore
+from zk0_core.engines._flower_store import FileObjectStore, seldom
 
 Piece = tuple[str, bytes]
 
@@ -131,6 +132,16 @@ def test_what_was_lost_with_the_power_is_asked_for_again(
     assert announced(store, 1, cut) == [cut[0]]
     store.put(*cut)
     assert store.get(cut[0]) == cut[1]
+
+
+def test_tasks_that_nobody_works_at_are_looked_for_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned: list[str] = []
+    clean = seldom(cleaned.append)
+    clean("first")
+    clean("at once")
+    monkeypatch.setattr(_flower_store, "CLEAN_SECONDS", 0.0)
+    clean("later")
+    assert cleaned == ["first", "later"]
 
 
 def test_all_of_it_may_go(opened: Callable[[], FileObjectStore], tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ writes it twice and takes as much time as all else that the SuperLink does. Here
 name of a file instead. What a row says and when it goes stays Flower's.
 """
 
+import functools
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ from sqlalchemy import event, select, update
 
 from zk0_core.engines._flower_http import serve_well
 from zk0_core.engines._flower_pieces import FOLDER, Pieces, as_name, serve_by_name
+
+CLEAN_SECONDS = 1.0
+"""Between two looks for tasks that nobody has sent a heartbeat for, who get half a minute."""
 
 
 class FileObjectStore(SqlObjectStore):
@@ -99,11 +105,29 @@ class FileObjectStore(SqlObjectStore):
         return content is not None and get_object_id(content) == object_id
 
 
+def seldom(clean: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return `clean`, for calls that do nothing until CLEAN_SECONDS after the last that did."""
+    cleaned = -CLEAN_SECONDS
+
+    @functools.wraps(clean)
+    def clean_seldom(state: Any) -> None:
+        nonlocal cleaned
+        if time.monotonic() - cleaned >= CLEAN_SECONDS:
+            cleaned = time.monotonic()
+            clean(state)
+
+    return clean_seldom
+
+
 def run_superlink() -> None:
     """Be Flower's SuperLink, with the flags in `sys.argv`."""
+    from flwr.supercore.corestate.sql_corestate import SqlCoreState
     from flwr.superlink.cli import flower_superlink
     from flwr.superlink.servicer.runtime import runtime_handlers
 
+    # It would write to the database before each call, and each waits for who writes already.
+    clean = "_cleanup_expired_task_tokens"
+    setattr(SqlCoreState, clean, seldom(getattr(SqlCoreState, clean)))
     assert vars(object_store_factory)["SqlObjectStore"] is SqlObjectStore
     vars(object_store_factory)["SqlObjectStore"] = FileObjectStore
     serve_by_name(runtime_handlers)
