@@ -73,6 +73,20 @@ def test_what_cannot_be_put_together_is_refused(tmp_path: Path) -> None:
             task.message()
 
 
+def test_a_message_is_forgotten_once_it_is_whole(tmp_path: Path) -> None:
+    asked_for: list[str] = []
+
+    def slow_supernode(asked: Asked) -> tuple[int, bytes]:
+        asked_for.append(asked.path.rpartition("/")[2])
+        known = PullObjectResponse(object_found=True, object_available=len(asked_for) > 2)
+        return 200, known.SerializeToString() if asked_for[-1] == "pull-object" else b""
+
+    tree = ObjectTree(object_id="0" * 64).SerializeToString()
+    with answering(slow_supernode) as address:
+        Handed(address, "token", tmp_path, Context(1, 2, {}, RecordDict(), {}), tree).forget()
+    assert asked_for == ["pull-object"] * 3 + ["confirm-message-received"]
+
+
 def test_the_node_goes_on_with_another_supernode(task: Handed) -> None:
     stopped: list[bool] = []
     noted: list[str] = []

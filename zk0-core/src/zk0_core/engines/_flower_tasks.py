@@ -85,19 +85,29 @@ class Handed:
         return message
 
     def forget(self) -> None:
-        """Have the SuperNode remove the message's pieces, as it does once they are taken."""
+        """Have the SuperNode remove the message's pieces, as it does once they are taken.
+
+        Not before it has all of them: it would keep back the answer to a message that went away
+        while it came in.
+        """
         import httpx
         from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree
         from flwr.proto.node_pb2 import Node
+        from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
+        from flwr.supercore.inflatable.inflatable_protobuf_utils import make_pull_object_fn_protobuf
+        from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, pull_objects
 
+        look_for_pieces_every(*PIECE_SECONDS_BESIDE)
+        node, run = Node(node_id=self.context.node_id), self.context.run_id
+        tree = ObjectTree.FromString(self.tree)
         client = self._client()
-        # A SuperNode that is gone has none.
-        with contextlib.suppress(httpx.HTTPError):
+        # A SuperNode that is gone has none, and of a message that was taken there are none.
+        with contextlib.suppress(httpx.HTTPError, ObjectPullError):
+            names = [each.object_id for each in iterate_object_tree(tree)]
+            pull_objects(names, make_pull_object_fn_protobuf(client.PullObject, node, run))
             client.ConfirmMessageReceived(
                 ConfirmMessageReceivedRequest(
-                    node=Node(node_id=self.context.node_id),
-                    run_id=self.context.run_id,
-                    message_object_id=ObjectTree.FromString(self.tree).object_id,
+                    node=node, run_id=run, message_object_id=tree.object_id
                 )
             )
         client.close()
