@@ -42,7 +42,8 @@ def test_the_supernode_connects_with_its_key(server: tuple[str, Seen], tmp_path:
     address, seen = server
     ensure_node_key(tmp_path / "key")
     command = (
-        *("-m", "zk0_core.federation.supernode", "30", "--superlink", address, "--insecure"),
+        *("-m", "zk0_core.federation.supernode", "30", str(tmp_path / "pieces")),
+        *("--superlink", address, "--insecure"),
         *("--auth-supernode-private-key", str(tmp_path / "key"), "--isolation", "process"),
         *("--host", "127.0.0.1", "--port", str(free_port())),
     )
