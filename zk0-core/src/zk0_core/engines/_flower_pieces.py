@@ -64,13 +64,29 @@ class Pieces:
 
         if BY_NAME.get():
             name = as_name(content)
-            if not _NAME.fullmatch(name) or not (self._folder / name).is_file():
+            if not _NAME.fullmatch(name) or name not in self:
                 raise ValueError(f"Object ID {object_id} is in no file of {self._folder}")
             return name
         if object_id != get_object_id(content):
             raise ValueError(f"Object ID {object_id} does not match content hash")
         validate_object_content(content=content)
         return self.write(content)
+
+    def keep(
+        self,
+        name: str,
+        object_id: str,
+        put: Callable[[str, bytes], None],
+        get: Callable[[str], bytes | None],
+    ) -> None:
+        """Have a store `put` the name of a received piece; its file goes unless `get` finds it."""
+        kept = False
+        try:
+            put(object_id, name.encode())
+            kept = get(object_id) == name.encode()
+        finally:
+            if not kept:
+                self.remove([name])
 
     def given(self, name: bytes) -> bytes | None:
         """Return the piece in a file, None if it is gone; where BY_NAME is set, the file's name."""

@@ -63,17 +63,11 @@ class FileObjectStore(SqlObjectStore):
             NoObjectInStoreError: if nobody announced it.
         """
         name = self._pieces.received(object_id, object_content)
-        kept = False
-        try:
-            with self.session() as session:
-                super().put(object_id, name.encode())
-                kept = super().get(object_id) == name.encode()
-                event.listen(
-                    session, "after_rollback", lambda _: self._pieces.remove([name]), once=True
-                )
-        finally:
-            if not kept:
-                self._pieces.remove([name])
+        with self.session() as session:
+            self._pieces.keep(name, object_id, super().put, super().get)
+            event.listen(
+                session, "after_rollback", lambda _: self._pieces.remove([name]), once=True
+            )
 
     def get(self, object_id: str) -> bytes | None:
         """Return an object; empty while it is announced and not there, None if it is unknown."""

@@ -43,14 +43,8 @@ class NodeObjectStore(InMemoryObjectStore):
             )
             os.kill(os.getpid(), signal.SIGTERM)
             raise
-        kept = False
-        try:
-            with self.lock_store:
-                super().put(object_id, name.encode())
-                kept = super().get(object_id) == name.encode()
-        finally:
-            if not kept:
-                self._pieces.remove([name])
+        with self.lock_store:
+            self._pieces.keep(name, object_id, super().put, super().get)
 
     def get(self, object_id: str) -> bytes | None:
         """Return an object; empty while it is announced and not there, None if it is unknown."""

@@ -91,10 +91,13 @@ class Handed:
         while it came in.
         """
         import httpx
-        from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree
+        from flwr.proto.message_pb2 import ObjectTree
         from flwr.proto.node_pb2 import Node
         from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
-        from flwr.supercore.inflatable.inflatable_protobuf_utils import make_pull_object_fn_protobuf
+        from flwr.supercore.inflatable.inflatable_protobuf_utils import (
+            make_confirm_message_received_fn_protobuf,
+            make_pull_object_fn_protobuf,
+        )
         from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, pull_objects
 
         look_for_pieces_every(*PIECE_SECONDS_BESIDE)
@@ -105,10 +108,8 @@ class Handed:
         with contextlib.suppress(httpx.HTTPError, ObjectPullError):
             names = [each.object_id for each in iterate_object_tree(tree)]
             pull_objects(names, make_pull_object_fn_protobuf(client.PullObject, node, run))
-            client.ConfirmMessageReceived(
-                ConfirmMessageReceivedRequest(
-                    node=node, run_id=run, message_object_id=tree.object_id
-                )
+            make_confirm_message_received_fn_protobuf(client.ConfirmMessageReceived, node, run)(
+                tree.object_id
             )
         client.close()
 
@@ -133,9 +134,13 @@ class Handed:
             client.close()
 
     def _client(self) -> Any:
-        from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor
+        return _task_client(self.address, self.token)
 
-        return runtime_client(self.address, RuntimeTokenHttpInterceptor(self.token))
+
+def _task_client(address: str, token: str) -> Any:
+    from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor
+
+    return runtime_client(address, RuntimeTokenHttpInterceptor(token))
 
 
 class NodeTask:
@@ -145,9 +150,8 @@ class NodeTask:
         """Take the task that `token` stands for; its pieces are files in the folder `pieces`."""
         from flwr.common.serde import context_from_proto, message_from_proto, run_from_proto
         from flwr.proto.runtime_pb2 import PullAppMessagesRequest, PullTaskInputRequest
-        from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor
 
-        self._client = runtime_client(address, RuntimeTokenHttpInterceptor(token))
+        self._client = _task_client(address, token)
         about = self._client.PullTaskInput(PullTaskInputRequest())
         asked = self._client.PullMessages(PullAppMessagesRequest())
         if not asked.messages_list:
