@@ -14,7 +14,17 @@ from zk0_core.server.admission import Asked, admit, check_report
 from zk0_core.span import Span
 from zk0_core.tensors import Tensors
 from zk0_core.wire.orders import ClientError, Recipe, RoundOrder, RoundReport
-from zk0_core.wire.packing import from_record, one_line, pack, pack_each, tensors_from, to_record
+from zk0_core.wire.packing import (
+    from_record,
+    one_line,
+    pack,
+    pack_each,
+    pack_parts,
+    tensors_from,
+    to_record,
+    unpack,
+)
+from zk0_core.wire.parts import write_parts
 from zk0_core.wire.spool import read_record, write_record
 
 PARAMS: Tensors = {"w": np.array([1.0, 2.0], np.float32)}
@@ -73,7 +83,7 @@ def test_an_order_survives_the_wire() -> None:
 
 def test_a_changed_byte_is_a_hash_mismatch() -> None:
     record = to_record(REPORT, update=pack(PARAMS))
-    record["update"] = ArrayRecord({"w": Array(np.array([1.0, 2.5], np.float32))})
+    record["update"] = pack({"w": np.array([1.0, 2.5], np.float32)}).arrays
     with pytest.raises(
         WireError, match=r"hash mismatch in 'update' from left: sent \w+…, received"
     ):
@@ -163,3 +173,22 @@ def test_a_good_update_is_decoded() -> None:
     update = admit(REPORT, PARAMS, {}, ASKED)
     assert (update.client, update.examples) == ("left", 10)
     assert update.delta["w"].tolist() == [1.0, 2.0]
+
+
+def test_tensors_in_several_files_are_read_together(tmp_path: Path) -> None:
+    tensors = {name: np.full(2, place, np.float32) for place, name in enumerate("abc")}
+    packed = pack_parts(write_parts(tensors, most=1))
+    path = write_record(tmp_path / "left.spool", to_record(REPORT, update=packed))
+    found = tensors_from(read_record(path), "update", "left")
+    assert {name: array.tolist() for name, array in found.items()} == {
+        "a": [0.0, 0.0],
+        "b": [1.0, 1.0],
+        "c": [2.0, 2.0],
+    }
+
+
+def test_only_safetensors_are_read() -> None:
+    with pytest.raises(
+        WireError, match=r"tensors are serialized as 'numpy\.ndarray', not as safetensors"
+    ):
+        unpack(ArrayRecord({"w": Array(np.zeros(2, np.float32))}))

@@ -1,14 +1,14 @@
 """What a hostile client may make of the answer that an honest one would send."""
 
-import io
+import json
 from collections.abc import Callable
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, RecordDict
+from flwr.app import RecordDict
 
 from zk0_core.tensors import Tensors
 from zk0_core.wire.orders import RoundReport
-from zk0_core.wire.packing import from_record, pack, tensors_from, to_record
+from zk0_core.wire.packing import from_record, pack, pack_parts, tensors_from, to_record
 
 Changed = Callable[[Tensors], Tensors]
 
@@ -48,25 +48,18 @@ def replay() -> Callable[[RecordDict], RecordDict]:
     return forge
 
 
-def shaped(shape: tuple[int, ...], values: bytes = b"") -> Array:
-    """Return an array of float32 whose header has that shape, whatever its values are."""
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": "<f4", "fortran_order": False, "shape": shape}
-    )
-    return Array("float32", shape, "numpy.ndarray", file.getvalue() + values)
+def sending(*parts: bytes) -> Callable[[RecordDict], RecordDict]:
+    """Return what sends these files as the update, with their hash."""
+
+    def forge(content: RecordDict) -> RecordDict:
+        report = from_record(content, RoundReport)
+        return to_record(report, update=pack_parts(parts), extra=pack({}))
+
+    return forge
 
 
-def claiming(gigabytes: int) -> Array:
-    """Return an array whose header promises so much, and which has three values."""
-    return shaped((gigabytes * 2**28,), b"\0" * 12)
-
-
-def claim(content: RecordDict) -> RecordDict:
-    content["update"] = ArrayRecord({"body.w": claiming(4)})
-    return content
-
-
-def flood(content: RecordDict) -> RecordDict:
-    content["update"]["body.w"] = Array(np.zeros(2**20, np.float32))
-    return content
+def file_of(name: str, dtype: str, shape: tuple[int, ...], values: bytes) -> bytes:
+    """Return a safetensors file with one tensor, whatever its values are."""
+    entry = {"dtype": dtype, "shape": shape, "data_offsets": [0, len(values)]}
+    header = json.dumps({name: entry}).encode()
+    return len(header).to_bytes(8, "little") + header + values

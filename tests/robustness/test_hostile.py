@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 import attrs
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
+from flwr.app import Error, Message, RecordDict
 
-from tests.robustness.forging import claim, each, first, flood, replay, with_update
+from tests.robustness.forging import each, file_of, first, replay, sending, with_update
 from tests.robustness.four_clients import CLIENTS, ROUNDS, TARGETS, loss
 from zk0_core.history import Refusal
 from zk0_core.tensors import fingerprint
@@ -28,9 +28,16 @@ REFUSED = {
         lambda: first(1e30),
         "a value of 1e+30 in body.w; none may exceed 1e+18",
     ),
-    "claim": (lambda: claim, "body.w claims 4294967296 bytes of values and holds 12"),
+    "claim": (
+        lambda: sending(file_of("body.w", "F32", (2**30,), bytes(12))),
+        "body.w claims 4294967296 bytes of values and has 12",
+    ),
+    "twice": (
+        lambda: sending(*2 * [file_of("body.w", "F32", (4,), bytes(16))]),
+        "body.w is there twice",
+    ),
     "flood": (
-        lambda: flood,
+        lambda: with_update(lambda u: {**u, "body.w": np.zeros(2**20, np.float32)}),
         # 12 bytes for each of 8 values, 4096 for each of 2 tensors, 2²⁰ for the header.
         "at most 1056864 are taken; see max_update_mb of the run file",
     ),
@@ -55,10 +62,7 @@ def test_a_reason_is_one_short_line_whatever_was_sent(run) -> None:
     """A name that would be kept in every round's record, and be a line of the log by itself."""
     name = "w\n2026-01-01 00:00:00 INFO    server: all is well " + "w" * 10_000
 
-    def forge(content: RecordDict) -> RecordDict:
-        content["update"][name] = Array(np.zeros(1, np.complex64))
-        return content
-
+    forge = sending(file_of(name, "C64", (1,), bytes(8)))
     reason = run("fedavg", forge).history.rounds[0].refused[0].reason
     assert reason.startswith("w 2026-01-01 00:00:00 INFO server: all is well www")
     assert len(reason) <= MOST_SHOWN
@@ -110,8 +114,7 @@ def test_an_answer_to_another_order_of_the_same_round_is_refused_by_its_nonce(ru
 def test_what_changed_on_the_way_is_dropped_in_either_direction(run, federate, quadratic) -> None:
     def other(group: str) -> Callable[[RecordDict], RecordDict]:
         def change(content: RecordDict) -> RecordDict:
-            changed = Array(np.full(4, 0.5, np.float32))
-            content[group] = ArrayRecord({**content[group], "body.w": changed})
+            content[group] = pack({"body.w": np.full(4, 0.5, np.float32)}).arrays
             return content
 
         return change

@@ -7,6 +7,7 @@ import attrs
 import numpy as np
 import pytest
 
+from tests.wire.file_sizes import file_size
 from zk0_core.engines import apps
 from zk0_core.parts import build_broadcast_codec, build_codec
 from zk0_core.plan import PluginChoice
@@ -110,6 +111,17 @@ def test_a_client_gets_where_it_wants(federated, codec) -> None:
 
 
 def test_bytes_up_and_down_are_counted(federated) -> None:
-    """Two tensors of three values: 3 + 4 bytes up each, 6 down, and Flower's 128 for each array."""
+    """Two tensors of three values: 3 + 4 bytes up each, 6 down, and what says which they are."""
     (left, _) = federated(INT8).round().clients
-    assert (left.bytes_up, left.bytes_down) == (2 * (3 + 4 + 256), 2 * (6 + 128))
+    up = (
+        '{"scale:body.w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+        '"scale:head.w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},'
+        '"int8:body.w":{"dtype":"I8","shape":[3],"data_offsets":[8,11]},'
+        '"int8:head.w":{"dtype":"I8","shape":[3],"data_offsets":[11,14]}}'
+    )
+    down = (
+        '{"body.w":{"dtype":"U16","shape":[3],"data_offsets":[0,6]},'
+        '"head.w":{"dtype":"U16","shape":[3],"data_offsets":[6,12]}}'
+    )
+    assert left.bytes_up == file_size(up, 2 * (3 + 4))
+    assert left.bytes_down == file_size(down, 2 * 6)

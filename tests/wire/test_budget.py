@@ -3,12 +3,29 @@
 import pytest
 
 from tests.quadratic import PARTS, Federate, Quadratic, QuadraticPolicy
+from tests.wire.file_sizes import file_size
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.server.budget import RoundBudget, round_budget
 from zk0_core.testing import examples
 
-HEAD = 128
-"""What Flower puts before each array."""
+FLOAT32 = file_size(
+    '{"bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
+    '"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]}}',
+    8 * 4,
+)
+BFLOAT16 = file_size(
+    '{"bias":{"dtype":"U16","shape":[2],"data_offsets":[0,4]},'
+    '"weight":{"dtype":"U16","shape":[2,3],"data_offsets":[4,16]}}',
+    8 * 2,
+)
+INT8 = file_size(
+    '{"scale:bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+    '"scale:weight":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},'
+    '"int8:bias":{"dtype":"I8","shape":[2],"data_offsets":[12,14]},'
+    '"int8:weight":{"dtype":"I8","shape":[2,3],"data_offsets":[14,20]}}',
+    # The weight has two rows, the bias is one channel: three scales.
+    8 + 3 * 4,
+)
 
 
 def plan(codec: str = "float32", strategy: str = "fedprox", **changes: object) -> RunPlan:
@@ -20,10 +37,9 @@ def plan(codec: str = "float32", strategy: str = "fedprox", **changes: object) -
 @pytest.mark.parametrize(
     ("codec", "up", "down"),
     [
-        ("float32", 8 * 4 + 2 * HEAD, 8 * 4 + 2 * HEAD),
-        ("bfloat16", 8 * 2 + 2 * HEAD, 8 * 2 + 2 * HEAD),
-        # The weight has two rows, the bias is one channel: three scales.
-        ("int8", 8 + 3 * 4 + 4 * HEAD, 8 * 2 + 2 * HEAD),
+        ("float32", FLOAT32, FLOAT32),
+        ("bfloat16", BFLOAT16, BFLOAT16),
+        ("int8", INT8, BFLOAT16),
     ],
 )
 def test_what_the_codec_makes_of_the_policy(codec: str, up: int, down: int) -> None:
@@ -34,15 +50,15 @@ def test_what_the_codec_makes_of_the_policy(codec: str, up: int, down: int) -> N
 def test_what_a_strategys_halves_send_each_other_counts() -> None:
     """SCAFFOLD sends a control variate up, and from the second round on one down: as much again."""
     budget = round_budget(examples.TinyPolicy(), plan(strategy="scaffold"), 2)
-    once = 8 * 4 + 2 * HEAD
-    assert (budget.up, budget.down) == (2 * once, 2 * once)
+    assert (budget.up, budget.down) == (2 * FLOAT32, 2 * FLOAT32)
 
 
 def test_personal_parts_and_clients_that_are_not_asked_do_not_count() -> None:
     strategy = PluginChoice("strategy", "fedavg", {"personal": ("bias",)})
     asked = examples.plan(strategy=strategy, fraction=0.5)
     budget = round_budget(examples.TinyPolicy(), asked, 2)
-    assert (budget.up, budget.clients) == (6 * 4 + HEAD, 1)
+    header = '{"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}'
+    assert (budget.up, budget.clients) == (file_size(header, 6 * 4), 1)
 
 
 def test_gradients_are_left_as_they_were() -> None:
@@ -65,16 +81,28 @@ def test_the_line_and_its_seconds() -> None:
 def test_it_is_what_a_round_really_takes(federate: Federate) -> None:
     """Two tensors of 50 values; int8 up, bfloat16 down: at 0.001 Mbit/s, 1,000 bits a second.
 
-    Up: 50 bytes and a scale of 4 bytes for each tensor, four arrays: 2 × 54 + 4 × 128 = 620 bytes,
-    4,960 bits. Down: 2 × (50 × 2 + 128) = 456 bytes.
+    Up: 50 bytes and a scale of 4 bytes for each tensor. Down: 50 × 2 bytes each.
     """
+    up = file_size(
+        '{"scale:body.w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+        '"scale:head.w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},'
+        '"int8:body.w":{"dtype":"I8","shape":[50],"data_offsets":[8,58]},'
+        '"int8:head.w":{"dtype":"I8","shape":[50],"data_offsets":[58,108]}}',
+        2 * 54,
+    )
+    down = file_size(
+        '{"body.w":{"dtype":"U16","shape":[50],"data_offsets":[0,100]},'
+        '"head.w":{"dtype":"U16","shape":[50],"data_offsets":[100,200]}}',
+        2 * 100,
+    )
     problems = {name: Quadratic([1.0] * 50, [0.5] * 50) for name in ("ann", "bob", "eve")}
     clients = federate(problems, "fedprox", codec=PluginChoice("codec", "int8"), uplink_mbps=0.001)
     budget = round_budget(QuadraticPolicy(50), clients.plan, 3)
     assert len(PARTS) == 2
-    assert (budget.up, budget.down, budget.upload_seconds) == (620, 456, pytest.approx(4.96))
-    assert str(budget).endswith("an update takes 5.0 s at 0.001 Mbit/s")
-    assert budget.figures()["up"] == 3 * 620
+    assert (budget.up, budget.down) == (up, down)
+    assert budget.upload_seconds == pytest.approx(up * 8 / 1000)
+    assert str(budget).endswith("an update takes 3.0 s at 0.001 Mbit/s")
+    assert budget.figures()["up"] == 3 * up
     record = clients.round()
-    assert [(c.bytes_up, c.bytes_down) for c in record.clients] == [(620, 456)] * 3
-    assert (record.bytes_up, record.bytes_down) == (3 * 620, 3 * 456)
+    assert [(c.bytes_up, c.bytes_down) for c in record.clients] == [(up, down)] * 3
+    assert (record.bytes_up, record.bytes_down) == (3 * up, 3 * down)

@@ -156,9 +156,10 @@ def test_what_does_not_fit_is_refused(codec: Codec, arrays: dict[str, Any], text
 
 
 def size(codec: Codec) -> int:
-    """Return the bytes on the wire of 100 × 100 values, without Flower's 128 for each array."""
-    encoded = codec.encode({"w": np.ones((100, 100), np.float32)})
-    return bytes_in(to_record(PluginChoice("codec", ""), update=pack(encoded))) - 128 * len(encoded)
+    """Return the bytes on the wire of 100 × 100 values, without the header of their file."""
+    packed = pack(codec.encode({"w": np.ones((100, 100), np.float32)}))
+    header = int.from_bytes(packed.arrays["0"].data[:8], "little")
+    return bytes_in(to_record(PluginChoice("codec", ""), update=packed)) - 8 - header
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def _between_halves(
 
 def _bytes(tensors: "Tensors") -> int:
     """Return the bytes of `tensors` as Flower sends them."""
-    from flwr.app import Array
+    from zk0_core.wire.parts import write_parts
 
-    # One at a time: together they would be as large as the model.
-    return sum(len(Array(tensor).data) for tensor in tensors.values())
+    # One part at a time: together they would be as large as the model.
+    return sum(len(part) for part in write_parts(tensors))

@@ -169,11 +169,9 @@ class CodecContract(Contract):
 
 def there_and_back(codec: Any, tensors: "Tensors") -> "Tensors":
     """Return `tensors` encoded, packed as they travel, and decoded."""
-    from zk0_core.wire.packing import pack
+    from zk0_core.wire.packing import pack, unpack
 
-    packed = pack(codec.encode(tensors)).arrays
-    arrived = {name: array.numpy() for name, array in packed.items()}
-    decoded: Tensors = codec.decode(arrived, like=tensors)
+    decoded: Tensors = codec.decode(unpack(pack(codec.encode(tensors)).arrays), like=tensors)
     return decoded
 
 

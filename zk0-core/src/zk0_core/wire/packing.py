@@ -3,8 +3,9 @@
 The header carries the SHA-256 of the tensors as sent; the receiver checks it before it uses a byte.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -12,12 +13,16 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from zk0_core.errors import WireError
 from zk0_core.strict import structured, unstructured
-from zk0_core.tensors import Tensors, as_arrays, fingerprint
+from zk0_core.tensors import Tensors
 from zk0_core.wire.groups import array_groups, config_groups
-from zk0_core.wire.npy import read_array
+from zk0_core.wire.parts import read_part, write_parts
 
 MOST_SHOWN = 500
 """Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
+
+
+SAFETENSORS = "safetensors"
+"""How arrays of a message are serialized: each is a file with some of the tensors."""
 
 
 @attrs.frozen
@@ -29,9 +34,29 @@ class Packed:
 
 
 def pack(tensors: Tensors) -> Packed:
-    """Return `tensors` packed for the wire."""
-    packed = {name: Array(array) for name, array in sorted(as_arrays(tensors).items())}
-    return Packed(ArrayRecord(packed), fingerprint(tensors))
+    """Return `tensors` packed for the wire.
+
+    Raises:
+        WireError: naming a tensor whose dtype does not travel.
+    """
+    return pack_parts(write_parts(tensors))
+
+
+def pack_parts(parts: Iterable[bytes]) -> Packed:
+    """Return files of tensors as Flower sends them."""
+    arrays = {
+        str(number): Array("uint8", (len(part),), SAFETENSORS, part)
+        for number, part in enumerate(parts)
+    }
+    return Packed(ArrayRecord(arrays), _hash(arrays))
+
+
+def _hash(arrays: Mapping[str, Array]) -> str:
+    """Return the SHA-256 over the files, in their order, as hex."""
+    digest = hashlib.sha256()
+    for array in arrays.values():
+        digest.update(array.data)
+    return digest.hexdigest()
 
 
 def pack_each(tensors: Mapping[str, Tensors]) -> dict[str, Packed]:
@@ -93,19 +118,36 @@ def tensors_from(record: RecordDict, group: str, sender: str) -> Tensors:
     """Return the tensors of `group`, after checking their hash.
 
     Raises:
-        WireError: if the group is missing or its bytes are not those that `sender` hashed.
+        WireError: if the group is missing, its bytes are not those that `sender` hashed, or they
+            are no tensors.
     """
     try:
         arrays = array_groups(record)[group]
         expected = config_groups(record)["header"][group]
     except KeyError as problem:
         raise WireError(f"{sender} sent no tensors {group!r}") from problem
-    tensors = {name: read_array(name, array) for name, array in arrays.items()}
-    if (found := fingerprint(tensors)) != expected:
+    if (found := _hash(arrays)) != expected:
         raise WireError(
             f"hash mismatch in {group!r} from {sender}: "
             f"sent {str(expected)[:12]}…, received {found[:12]}…"
         )
+    return unpack(arrays)
+
+
+def unpack(arrays: Mapping[str, Array]) -> Tensors:
+    """Return the tensors in `arrays`, which lie where their bytes do: they can only be read.
+
+    Raises:
+        WireError: see `read_part`; if they are no safetensors, or a name is there twice.
+    """
+    tensors: Tensors = {}
+    for array in arrays.values():
+        if array.stype != SAFETENSORS:
+            raise WireError(f"tensors are serialized as {array.stype!r}, not as {SAFETENSORS}")
+        part = read_part(array.data)
+        if twice := sorted(part.keys() & tensors.keys()):
+            raise WireError(f"{twice[0]} is there twice")
+        tensors |= part
     return tensors
 
 
