@@ -9,10 +9,12 @@ from flwr.app import RecordDict
 from zk0_core.errors import WireError
 from zk0_core.tensors import Tensors
 from zk0_core.wire.groups import array_groups, config_groups, metric_groups
-from zk0_core.wire.parts import PER_TENSOR
 
 GROUPS = ("update", "extra")
 """Names of the tensors that a reply may hold."""
+
+PER_TENSOR = 4096
+"""Bytes that a codec may take for one tensor beside its values: names, shapes, scales."""
 
 OVERHEAD = 2**20
 """Bytes of a reply that are allowed for its header."""

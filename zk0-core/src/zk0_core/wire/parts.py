@@ -24,11 +24,11 @@ from zk0_core.tensors import Tensors, as_arrays
 PART_BYTES = 2**26
 """How large a file becomes; one tensor that is larger is a file by itself."""
 
-PER_TENSOR = 4096
-"""Bytes that a tensor may take beside its values: its name and shape, and a codec's scales."""
+MOST_TENSORS = 4096
+"""How many tensors a file has."""
 
-MOST_HEADER = 2**23
-"""Bytes of a file's header that are read."""
+MOST_HEADER = 2**22
+"""Bytes of a file's header that are read: a thousand for each tensor."""
 
 DTYPES = {
     "BOOL": np.dtype(np.bool_),
@@ -65,13 +65,11 @@ def write_parts(tensors: Mapping[str, np.ndarray], most: int = PART_BYTES) -> It
     for name, array in sorted(as_arrays(tensors).items()):
         if array.dtype.newbyteorder("<") not in _NAMES:
             raise WireError(f"{name} has dtype {array.dtype}; {_travels()}")
-        # Beside its values too, so that no file has tensors without number.
-        own = array.nbytes + PER_TENSOR
-        if part and size + own > most:
+        if part and (size + array.nbytes > most or len(part) == MOST_TENSORS):
             yield _file(part)
             part, size = {}, 0
         part[name] = array
-        size += own
+        size += array.nbytes
     if part:
         yield _file(part)
 
@@ -102,7 +100,8 @@ def read_part(part: bytes) -> Tensors:
     Raises:
         WireError: naming the tensor, if there is one, that is not what its file says.
     """
-    entries, start = _header(part)
+    header, start = _header(part)
+    entries = {name: _entry(name, claims) for name, claims in header.items()}
     tensors: Tensors = {}
     end = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
@@ -131,7 +130,7 @@ def read_part(part: bytes) -> Tensors:
     return tensors
 
 
-def _header(part: bytes) -> tuple[dict[str, _Entry], int]:
+def _header(part: bytes) -> tuple[dict[str, Any], int]:
     """Return what a file's header says of each tensor, and where the header ends."""
     length = int.from_bytes(part[:_LENGTH], "little")
     end = _LENGTH + length
@@ -140,10 +139,19 @@ def _header(part: bytes) -> tuple[dict[str, _Entry], int]:
     if length > MOST_HEADER:
         raise WireError(f"a header of {length} bytes; at most {MOST_HEADER} are read")
     try:
-        return structured(json.loads(part[_LENGTH:end]), dict[str, _Entry]), end
+        header = json.loads(part[_LENGTH:end])
     except (ValueError, RecursionError) as problem:
-        text = " ".join(str(problem).split())
-        raise WireError(f"malformed header of a safetensors file: {text[:200]}") from None
+        raise WireError(f"malformed header of a safetensors file: {problem}") from None
+    if not isinstance(header, dict):
+        raise WireError("malformed header of a safetensors file: no object of JSON's")
+    return header, end
+
+
+def _entry(name: str, claims: Any) -> _Entry:
+    try:
+        return structured(claims, _Entry)
+    except ValueError as problem:
+        raise WireError(f"malformed header of a safetensors file: {name}: {problem}") from None
 
 
 def _travels() -> str:
