@@ -99,8 +99,13 @@ def test_batch_is_what_lerobot_gives(policy, dataset, folder):
     )
 
 
-# The second episode's sentence is longer: without it nothing in the batch is padded.
-@pytest.mark.parametrize("which", [range(0, 41, 3), range(12)], ids=["padded", "one sentence"])
+# The second episode's sentence is longer: without it no prefix is padded. Chunks have 16 steps, and
+# only the third episode has more.
+@pytest.mark.parametrize(
+    "which",
+    [range(0, 41, 3), range(12), range(21, 25), [11]],
+    ids=["padded", "one sentence", "whole chunks", "one step"],
+)
 def test_cached_loss_equals_plain(policy, both, which):
     cached, plain = both
     loss, gradients = loss_and_gradients(policy, cached.batch(list(which)))
@@ -109,6 +114,16 @@ def test_cached_loss_equals_plain(policy, both, which):
     for name, gradient in expected_gradients.items():
         scale = float(gradient.norm())
         assert float((gradients[name] - gradient).norm()) <= 1e-5 * scale, name
+
+
+def test_what_lies_past_an_episodes_end_changes_nothing(policy, both):
+    batch = both[0].batch([8, 22, 40])
+    assert batch["valid"].sum(dim=1).tolist() == [4, 16, 1]
+    loss, gradients = loss_and_gradients(policy, batch)
+    batch["actions"][~batch["valid"]] = 7.0
+    again, same = loss_and_gradients(policy, batch)
+    assert again == loss
+    assert all(torch.equal(same[name], gradient) for name, gradient in gradients.items())
 
 
 def test_every_trainable_parameter_gets_a_gradient(policy, both):

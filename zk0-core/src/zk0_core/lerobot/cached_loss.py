@@ -1,8 +1,8 @@
 """SmolVLA's training loss from a cached prefix: the state token and the action expert only.
 
-The same sums as `SmolVLAPolicy.forward`, without what does not change, and with its roundings where
-weights are bfloat16. S prefix tokens, C action steps in a chunk, H heads for queries and G ≤ H for
-keys and values, of width D each.
+The same sums as `SmolVLAPolicy.forward`, without what does not change or does not count, and with
+its roundings where weights are bfloat16. S prefix tokens, C action steps in a chunk, N of B chunks
+that are within their episodes, H heads for queries and G ≤ H for keys and values, of width D each.
 """
 
 import math
@@ -15,6 +15,28 @@ from zk0_core.lerobot.prefix_model import prefix_from_vision
 
 if TYPE_CHECKING:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
+
+class Steps:
+    """Which steps of B chunks, of C each, are computed."""
+
+    def __init__(self, valid: torch.Tensor) -> None:
+        """Compute those that are `valid`, (B, C) bool."""
+        self.chunk = valid.shape[1]
+        self._shape = valid.shape
+        self._which = None if bool(valid.all()) else valid.flatten().nonzero()[:, 0]
+
+    def collect(self, padded: torch.Tensor) -> torch.Tensor:
+        """Return (B, C, W) without the steps that are not computed, as (N, W)."""
+        rows = padded.flatten(0, 1)
+        return rows if self._which is None else rows.index_select(0, self._which)
+
+    def spread(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return (N, W) as (B, C, W), with zeros where nothing was computed."""
+        if self._which is not None:
+            padded = rows.new_zeros(self._shape.numel(), rows.shape[1])
+            rows = padded.index_copy(0, self._which, rows)
+        return rows.unflatten(0, self._shape)
 
 
 def with_prefix(policy: "SmolVLAPolicy", batch: dict[str, Any]) -> dict[str, Any]:
@@ -48,18 +70,18 @@ def cached_loss(
         mask: (B, S) bool, which of them are no padding; None when all are.
         state: (B, max_state_dim), normalised and padded.
         actions: (B, C, max_action_dim), normalised and padded.
-        valid: (B, C) bool, steps within the episode.
+        valid: (B, C) bool, steps within the episode: all of a chunk, or its first ones.
         noise: Like actions.
         time: (B,) in (0, 1].
     """
+    # No step sees those after it: what lies past the episode's end need not be computed.
+    steps = Steps(valid)
     at = time[:, None, None]
-    target = noise - actions
-    predicted = _velocity(policy, prefix, mask, state, at * noise + (1 - at) * actions, time)
-    # Padded dimensions and steps past the episode's end do not count.
+    noisy = at * noise + (1 - at) * actions
+    predicted = _velocity(policy, prefix, mask, state, noisy, time, steps)
+    # Padded dimensions do not count.
     dims = policy.config.action_feature.shape[0]
-    squares = F.mse_loss(target[..., :dims], predicted[..., :dims], reduction="none")
-    count = (valid.sum() * dims).clamp_min(1)
-    return (squares * valid[..., None]).sum() / count
+    return F.mse_loss(predicted[:, :dims], steps.collect(noise - actions)[:, :dims])
 
 
 def _velocity(
@@ -69,8 +91,9 @@ def _velocity(
     state: torch.Tensor,
     noisy: torch.Tensor,
     time: torch.Tensor,
+    steps: Steps,
 ) -> torch.Tensor:
-    """Return the predicted velocity, (B, C, max_action_dim)."""
+    """Return the predicted velocity, (N, max_action_dim)."""
     model = policy.model
     both = model.vlm_with_expert
     head = both.vlm.config.text_config.head_dim
@@ -81,13 +104,13 @@ def _velocity(
 
     prefix = prefix.to(vlm_layers[0].self_attn.k_proj.weight.dtype)
     token = model.state_proj(state)[:, None]  # (B, 1, width of the vision-language model)
-    hidden = model.embed_suffix(noisy, time)[0]  # (B, C, width of the expert)
-    bias = _Bias(prefix, mask, hidden.shape[1])
+    hidden = steps.collect(model.embed_suffix(noisy, time)[0])  # (N, width of the expert)
+    bias = _Bias(prefix, mask, steps.chunk)
     first = bias.first
     token_rope = rotation(first, head)  # the state token stands right after the prefix
-    steps = torch.arange(hidden.shape[1], device=first.device)
-    joint_rope = rotation(first + 1 + steps, head)
-    cross_rope = rotation(steps[None], head)
+    places = torch.arange(steps.chunk, device=first.device)
+    joint_rope = rotation(first + 1 + places, head)
+    cross_rope = rotation(places[None], head)
 
     for number, (vlm_layer, expert_layer) in enumerate(zip(vlm_layers, expert_layers, strict=True)):
         attention = vlm_layer.self_attn
@@ -103,17 +126,17 @@ def _velocity(
         attention = expert_layer.self_attn
         normed = _normed(expert_layer, hidden)
         if every > 0 and number % every == 0:
-            query = rotated(attention.q_proj(normed), joint_rope, head)
-            own = rotated(attention.k_proj(normed), joint_rope, head)
+            query = rotated(steps.spread(attention.q_proj(normed)), joint_rope, head)
+            own = rotated(steps.spread(attention.k_proj(normed)), joint_rope, head)
             keys = torch.cat([keys, own], dim=1)
-            values = torch.cat([values, attention.v_proj(normed)], dim=1)
+            values = torch.cat([values, steps.spread(attention.v_proj(normed))], dim=1)
             seen = attend(query, keys, values, head, bias.joint)
         else:
-            query = rotated(attention.q_proj(normed), cross_rope, head)
+            query = rotated(steps.spread(attention.q_proj(normed)), cross_rope, head)
             keys = attention.k_proj(keys.to(normed.dtype))
             values = attention.v_proj(values.to(normed.dtype))
             seen = attend(query, keys, values, head, bias.prefix)
-        hidden = _after(expert_layer, hidden, seen)
+        hidden = _after(expert_layer, hidden, steps.collect(seen))
     return model.action_out_proj(both.lm_expert.norm(hidden).to(torch.float32))
 
 
