@@ -109,11 +109,20 @@ def add(results: Path, facts: dict[str, str], name: str, taken: dict[str, Any]) 
 
 
 def commit() -> str:
-    """Return the commit that is measured, with -dirty behind it where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    return subprocess.run(
-        command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.strip()
+    """Return the commit that is measured, with -dirty behind it where files differ from it.
+
+    What was measured before does not count.
+    """
+
+    def git(*command: str) -> str:
+        done = subprocess.run(
+            ("git", *command), cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    results = ":(exclude)benchmarks/latest*.json"
+    dirty = git("status", "--porcelain", "--untracked-files=no", "--", ":/", results)
+    return git("rev-parse", "HEAD") + ("-dirty" if dirty else "")
 
 
 def processor() -> str:

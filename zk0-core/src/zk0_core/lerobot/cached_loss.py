@@ -2,15 +2,15 @@
 
 The same sums as `SmolVLAPolicy.forward`, without what does not change or does not count, and with
 its roundings where weights are bfloat16. S prefix tokens, C action steps in a chunk, N of B chunks
-that are within their episodes, H heads for queries and G ≤ H for keys and values, of width D each.
+that are within their episodes, G heads for keys and values, of width D each.
 """
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
+from zk0_core.lerobot.attention import Bias, attend, rotated, rotation
 from zk0_core.lerobot.prefix_model import prefix_from_vision
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _velocity(
     prefix = prefix.to(vlm_layers[0].self_attn.k_proj.weight.dtype)
     token = model.state_proj(state)[:, None]  # (B, 1, width of the vision-language model)
     hidden = steps.collect(model.embed_suffix(noisy, time)[0])  # (N, width of the expert)
-    bias = _Bias(prefix, mask, steps.chunk)
+    bias = Bias(prefix, mask, steps.chunk)
     first = bias.first
     token_rope = rotation(first, head)  # the state token stands right after the prefix
     places = torch.arange(steps.chunk, device=first.device)
@@ -152,84 +152,3 @@ def _after(layer: Any, hidden: torch.Tensor, seen: torch.Tensor) -> torch.Tensor
     seen = projection(seen.to(projection.weight.dtype))
     hidden = (seen + hidden).to(seen.dtype)
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
-
-
-class _Bias:
-    """What may be attended to, as numbers added to the attention's logits."""
-
-    def __init__(self, prefix: torch.Tensor, mask: torch.Tensor | None, chunk: int) -> None:
-        batch, tokens = prefix.shape[0], prefix.shape[3]
-        causal = torch.full((chunk, chunk), -math.inf, device=prefix.device).triu(1)
-        self.prefix: torch.Tensor | None = None
-        """None or (B, 1, 1, S + 1): the prefix and the state token."""
-        if mask is None:
-            self.first = torch.full((1, 1), tokens, device=prefix.device)
-            """(B or 1, 1): the position after the prefix."""
-            self.joint = torch.cat([causal.new_zeros(chunk, tokens + 1), causal], dim=1)
-            """(C, S + 1 + C) or (B, 1, C, S + 1 + C): what the actions see besides."""
-            return
-        self.first = mask.sum(dim=1, keepdim=True)
-        padding = causal.new_zeros(batch, tokens + 1)
-        padding[:, :tokens].masked_fill_(~mask, -math.inf)
-        self.prefix = padding[:, None, None]
-        self.joint = torch.cat(
-            [
-                self.prefix.expand(batch, 1, chunk, tokens + 1),
-                causal.expand(batch, 1, chunk, chunk),
-            ],
-            dim=-1,
-        )
-
-
-Rotation = tuple[torch.Tensor, torch.Tensor]
-
-
-def rotation(positions: torch.Tensor, head: int) -> Rotation:
-    """Return cosine and signed sine, (B, T, 1, head), of SmolVLA's rotary embedding.
-
-    Args:
-        positions: (B, T), or (1, T) for the same in every row.
-        head: Width of one head.
-    """
-    half = head // 2
-    exponents = (2.0 / head) * torch.arange(half, dtype=torch.float32, device=positions.device)
-    radians = (positions[..., None].float() / 10_000**exponents)[:, :, None]
-    cos, sin = radians.cos(), radians.sin()
-    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
-
-
-def rotated(flat: torch.Tensor, by: Rotation, head: int) -> torch.Tensor:
-    """Return (B, T, heads · head) with every head turned to its token's position."""
-    cos, sin = by
-    heads = flat.unflatten(-1, (-1, head)).float()
-    turned = heads * cos + heads.roll(head // 2, dims=-1) * sin
-    return turned.flatten(-2).to(flat.dtype)
-
-
-def attend(
-    query: torch.Tensor,
-    keys: torch.Tensor,
-    values: torch.Tensor,
-    head: int,
-    bias: torch.Tensor | None,
-) -> torch.Tensor:
-    """Return grouped-query attention, (B, T, H·D), of query (B, T, H·D) over (B, U, G·D)."""
-    q, k, v = (x.unflatten(-1, (-1, head)).transpose(1, 2) for x in (query, keys, values))
-    if v.dtype == torch.float32:
-        # Queries and keys of bfloat16 weights are widened, as SmolVLA does it.
-        q, k = q.float(), k.float()
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=True)
-    else:
-        seen = _rounded_attention(q, k, v, bias)
-    return seen.transpose(1, 2).flatten(2)
-
-
-def _rounded_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
-) -> torch.Tensor:
-    """Return attention whose weights are computed in float32 and rounded to the values' type."""
-    groups = q.shape[1] // k.shape[1]
-    k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
-    logits = q.float() @ k.float().transpose(2, 3) * q.shape[-1] ** -0.5
-    weights = (logits if bias is None else logits + bias).softmax(dim=-1)
-    return weights.to(v.dtype) @ v
