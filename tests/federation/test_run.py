@@ -127,8 +127,8 @@ def test_mu_of_zero_is_fedavg(tmp_path: Path) -> None:
 
 def test_only_trainable_tensors_travel(reference: Path) -> None:
     client = json.loads((reference / "clients/right/round_1.json").read_text())
-    # 1,227,144 trainable parameters: a byte each up, two down. Beside them scales, and a header of
-    # NumPy's for each array.
+    # 1,227,144 trainable parameters: a byte each up, two down. Beside them scales, and what says
+    # which tensors they are.
     assert 1_227_144 < client["bytes_up"] < 1_227_144 + 60_000
     assert 2 * 1_227_144 < client["bytes_down"] < 2 * 1_227_144 + 60_000
 
