@@ -120,7 +120,7 @@ def commit() -> str:
         )
         return done.stdout.strip()
 
-    results = ":(exclude)benchmarks/latest*.json"
+    results = ":(top,exclude)benchmarks/latest*.json"
     dirty = git("status", "--porcelain", "--untracked-files=no", "--", ":/", results)
     return git("rev-parse", "HEAD") + ("-dirty" if dirty else "")
 

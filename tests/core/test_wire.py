@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
 
+from tests.wire.tensor_files import entry, file_of
 from zk0_core.builtin.codec_float32 import Float32Codec
 from zk0_core.errors import WireError
 from zk0_core.plan import PluginChoice
@@ -19,13 +20,13 @@ from zk0_core.wire.packing import (
     one_line,
     pack,
     pack_each,
-    pack_parts,
+    pack_files,
     tensors_from,
     to_record,
     unpack,
 )
-from zk0_core.wire.parts import write_parts
 from zk0_core.wire.spool import read_record, write_record
+from zk0_core.wire.tensor_files import write_files
 
 PARAMS: Tensors = {"w": np.array([1.0, 2.0], np.float32)}
 ORDER = RoundOrder(
@@ -177,7 +178,7 @@ def test_a_good_update_is_decoded() -> None:
 
 def test_tensors_in_several_files_are_read_together(tmp_path: Path) -> None:
     tensors = {name: np.full(2, place, np.float32) for place, name in enumerate("abc")}
-    packed = pack_parts(write_parts(tensors, most=1))
+    packed = pack_files(write_files(tensors, most=1))
     path = write_record(tmp_path / "left.spool", to_record(REPORT, update=packed))
     found = tensors_from(read_record(path), "update", "left")
     assert {name: array.tolist() for name, array in found.items()} == {
@@ -185,6 +186,15 @@ def test_tensors_in_several_files_are_read_together(tmp_path: Path) -> None:
         "b": [1.0, 1.0],
         "c": [2.0, 2.0],
     }
+
+
+def test_more_tensors_than_anybody_has_are_refused() -> None:
+    files = (
+        file_of({f"{file}.{number}": entry([0], 0, 0) for number in range(1024)})
+        for file in range(65)
+    )
+    with pytest.raises(WireError, match=r"^more than 65536 tensors$"):
+        unpack(pack_files(files).arrays)
 
 
 def test_only_safetensors_are_read() -> None:

@@ -99,8 +99,10 @@ def test_batches_are_those_of_the_parts_and_caches_are_shared(halves, policy, mo
         assert not batch["prefix"][row, :, :, tokens:].any()
         mask = batch["mask"][row]
         assert bool(mask[:tokens].all()) and not bool(mask[tokens:].any())
-        for name in ("state", "actions", "valid"):
+        for name in ("state", "actions"):
             torch.testing.assert_close(batch[name][row], own[name][0], rtol=0, atol=0)
+    # Of chunks of 16 steps, 12 − 3 are within the first episode, and 9 − 5 within the second.
+    assert batch["steps"].tolist() == [*range(9), *range(16, 20)]
     assert two.batch([0])["prefix"].shape[3] > one.batch([0])["prefix"].shape[3]
 
 

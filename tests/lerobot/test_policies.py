@@ -116,11 +116,19 @@ def test_cached_loss_equals_plain(policy, both, which):
         assert float((gradients[name] - gradient).norm()) <= 1e-5 * scale, name
 
 
-def test_what_lies_past_an_episodes_end_changes_nothing(policy, both):
+def test_what_lies_past_an_episodes_end_is_not_computed(policy, both):
     batch = both[0].batch([8, 22, 40])
-    assert batch["valid"].sum(dim=1).tolist() == [4, 16, 1]
+    # Of chunks of 16 steps, 4, all and 1 are within their episodes.
+    assert batch["steps"].tolist() == [*range(4), *range(16, 32), 32]
+    assert both[0].batch([21, 22])["steps"] is None
+    rows = []
+    layer = policy.module.model.vlm_with_expert.lm_expert.layers[0]
+    hook = layer.mlp.register_forward_hook(lambda _, inputs, output: rows.append(len(output)))
     loss, gradients = loss_and_gradients(policy, batch)
-    batch["actions"][~batch["valid"]] = 7.0
+    hook.remove()
+    assert rows == [4 + 16 + 1]
+    batch["actions"][0, 4:] = 7.0
+    batch["actions"][2, 1:] = -7.0
     again, same = loss_and_gradients(policy, batch)
     assert again == loss
     assert all(torch.equal(same[name], gradient) for name, gradient in gradients.items())

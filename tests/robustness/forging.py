@@ -1,6 +1,5 @@
 """What a hostile client may make of the answer that an honest one would send."""
 
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +7,7 @@ from flwr.app import RecordDict
 
 from zk0_core.tensors import Tensors
 from zk0_core.wire.orders import RoundReport
-from zk0_core.wire.packing import from_record, pack, pack_parts, tensors_from, to_record
+from zk0_core.wire.packing import from_record, pack, tensors_from, to_record
 
 Changed = Callable[[Tensors], Tensors]
 
@@ -46,20 +45,3 @@ def replay() -> Callable[[RecordDict], RecordDict]:
         return kept[0]
 
     return forge
-
-
-def sending(*parts: bytes) -> Callable[[RecordDict], RecordDict]:
-    """Return what sends these files as the update, with their hash."""
-
-    def forge(content: RecordDict) -> RecordDict:
-        report = from_record(content, RoundReport)
-        return to_record(report, update=pack_parts(parts), extra=pack({}))
-
-    return forge
-
-
-def file_of(name: str, dtype: str, shape: tuple[int, ...], values: bytes) -> bytes:
-    """Return a safetensors file with one tensor, whatever its values are."""
-    entry = {"dtype": dtype, "shape": shape, "data_offsets": [0, len(values)]}
-    header = json.dumps({name: entry}).encode()
-    return len(header).to_bytes(8, "little") + header + values

@@ -9,9 +9,10 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from hypothesis import strategies as st
 
+from tests.wire.tensor_files import file_of, parts_of
 from zk0_core.wire.groups import array_groups, config_groups
-from zk0_core.wire.packing import pack_parts
-from zk0_core.wire.parts import write_parts
+from zk0_core.wire.packing import pack_files
+from zk0_core.wire.tensor_files import write_files
 
 JUNK = st.one_of(
     st.none(),
@@ -87,9 +88,8 @@ def changed_array(draw: Any, name: str, array: Array) -> tuple[str, Array]:
         case "bytes":
             data = garbled(draw, data)
         case "header":  # what the file says of its tensors
-            end = 8 + int.from_bytes(data[:8], "little")
-            header = text_of(draw, json.loads(data[8:end])).encode()
-            data = len(header).to_bytes(8, "little") + header + data[end:]
+            header, values = parts_of(data)
+            data = file_of(text_of(draw, json.loads(header)).encode(), values)
         case "dtype":
             dtype = draw(st.sampled_from(["float64", "object", "int8", "<f4", ""]))
         case "shape":
@@ -104,7 +104,7 @@ def changed_array(draw: Any, name: str, array: Array) -> tuple[str, Array]:
             fill = draw(st.sampled_from([0, 1, -1, math.nan, math.inf, 1e30]))
             tensor = draw(st.sampled_from(["w", "body.w", ""]))
             with np.errstate(all="ignore"):
-                (data,) = write_parts({tensor: np.full(sides, fill).astype(draw(kinds))})
+                (data,) = write_files({tensor: np.full(sides, fill).astype(draw(kinds))})
     return name, Array(dtype, shape, stype, data)
 
 
@@ -124,7 +124,7 @@ def changed_record(draw: Any, record: RecordDict) -> RecordDict:
             new, array = changed_array(draw, name, groups[group].pop(name))
             groups[group][new] = array
         if draw(st.booleans()):
-            header[group] = pack_parts(array.data for array in groups[group].values()).hash
+            header[group] = pack_files(array.data for array in groups[group].values()).hash
     if draw(st.integers(0, 9)) == 0:
         header.pop(draw(st.sampled_from(sorted(header))))
     out = RecordDict({"header": ConfigRecord(header)})

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from flwr.app import Error, Message, RecordDict
 
-from tests.robustness.forging import each, file_of, first, replay, sending, with_update
+from tests.robustness.forging import each, first, replay, with_update
 from tests.robustness.four_clients import CLIENTS, ROUNDS, TARGETS, loss
+from tests.wire.tensor_files import entry, file_of, sending
 from zk0_core.history import Refusal
 from zk0_core.tensors import fingerprint
 from zk0_core.wire.orders import MOST_TEXT, RoundReport
@@ -29,11 +30,17 @@ REFUSED = {
         "a value of 1e+30 in body.w; none may exceed 1e+18",
     ),
     "claim": (
-        lambda: sending(file_of("body.w", "F32", (2**30,), bytes(12))),
+        lambda: (
+            lambda content: sending(content, file_of({"body.w": entry([2**30], 0, 12)}, bytes(12)))
+        ),
         "body.w claims 4294967296 bytes of values and has 12",
     ),
     "twice": (
-        lambda: sending(*2 * [file_of("body.w", "F32", (4,), bytes(16))]),
+        lambda: (
+            lambda content: sending(
+                content, *2 * [file_of({"body.w": entry([4], 0, 16)}, bytes(16))]
+            )
+        ),
         "body.w is there twice",
     ),
     "flood": (
@@ -58,13 +65,20 @@ def test_what_cannot_be_used_is_refused_and_leaves_no_trace(run, without, attack
     assert fingerprint(clients.params) == without()[1]
 
 
-def test_a_reason_is_one_short_line_whatever_was_sent(run) -> None:
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("w\n2026-01-01 all is well ", r"malformed header of a safetensors file: 'w\n2026-01-01 a"),
+        ("w  w", "w w"),
+    ],
+    ids=["lines", "spaces"],
+)
+def test_a_reason_is_one_short_line_whatever_was_sent(run, name: str, start: str) -> None:
     """A name that would be kept in every round's record, and be a line of the log by itself."""
-    name = "w\n2026-01-01 00:00:00 INFO    server: all is well " + "w" * 10_000
-
-    forge = sending(file_of(name, "C64", (1,), bytes(8)))
-    reason = run("fedavg", forge).history.rounds[0].refused[0].reason
-    assert reason.startswith("w 2026-01-01 00:00:00 INFO server: all is well www")
+    file = file_of({name + "w" * 10_000: entry([1], 0, 8, "C64")}, bytes(8))
+    clients = run("fedavg", lambda content: sending(content, file))
+    reason = clients.history.rounds[0].refused[0].reason
+    assert reason.startswith(start) and "\n" not in reason
     assert len(reason) <= MOST_SHOWN
 
 

@@ -11,6 +11,7 @@ from flwr.app import Error, RecordDict
 from flwr.common.serde import recorddict_to_proto
 
 from tests.quadratic import Clients, Federate, Quadratic
+from tests.wire.tensor_files import parts_of
 from zk0_core.history import RoundRecord
 from zk0_core.plan import PluginChoice
 from zk0_core.wire.packing import unpack
@@ -41,16 +42,16 @@ def answers(
 
 def check_file(sent: bytes, expected: dict[str, tuple[int, int]]) -> None:
     """Check that a file of tensors has these, by how many values and bytes a value, and no more."""
-    start = 8 + int.from_bytes(sent[:8], "little")
-    header = json.loads(sent[8:start])
-    assert sent[8:start].rstrip(b" ") == json.dumps(header, separators=(",", ":")).encode()
+    text, values = parts_of(sent)
+    header = json.loads(text)
+    assert text.rstrip(b" ") == json.dumps(header, separators=(",", ":")).encode()
     assert sorted(header) == sorted(expected)
-    for name, (values, size) in expected.items():
+    for name, (count, size) in expected.items():
         assert set(header[name]) == {"dtype", "shape", "data_offsets"}
-        assert math.prod(header[name]["shape"]) == values
+        assert math.prod(header[name]["shape"]) == count
         begin, end = header[name]["data_offsets"]
-        assert end - begin == values * size
-    assert len(sent) == start + sum(values * size for values, size in expected.values())
+        assert end - begin == count * size
+    assert len(values) == sum(count * size for count, size in expected.values())
 
 
 @pytest.mark.parametrize(

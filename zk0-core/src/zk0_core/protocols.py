@@ -283,7 +283,7 @@ class Codec(Protocol):
     """
 
     def encode(self, tensors: Tensors) -> Tensors:
-        """Return arrays to send; names may differ from the tensors'."""
+        """Return arrays of numbers of 8 to 64 bits to send; names may differ from the tensors'."""
         ...
 
     def decode(self, encoded: Tensors, like: Tensors) -> Tensors:

@@ -1,8 +1,8 @@
 """SmolVLA's training loss from a cached prefix: the state token and the action expert only.
 
 The same sums as `SmolVLAPolicy.forward`, without what does not change or does not count, and with
-its roundings where weights are bfloat16. S prefix tokens, C action steps in a chunk, N of B chunks
-that are within their episodes, G heads for keys and values, of width D each.
+its roundings where weights are bfloat16. S prefix tokens, B chunks of C action steps, of which N
+are within their episodes, G heads for keys and values, of width D each.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 class Steps:
     """Which steps of B chunks, of C each, are computed."""
 
-    def __init__(self, valid: torch.Tensor) -> None:
-        """Compute those that are `valid`, (B, C) bool."""
-        self.chunk = valid.shape[1]
-        self._shape = valid.shape
-        self._which = None if bool(valid.all()) else valid.flatten().nonzero()[:, 0]
+    def __init__(self, shape: torch.Size, which: torch.Tensor | None) -> None:
+        """Compute `which` of the steps of chunks of `shape`, see `cached_loss`."""
+        self._shape = shape
+        self._which = which
 
     def collect(self, padded: torch.Tensor) -> torch.Tensor:
-        """Return (B, C, W) without the steps that are not computed, as (N, W)."""
+        """Return (B, C, W), of any width, without the steps that are not computed, as (N, W)."""
         rows = padded.flatten(0, 1)
         return rows if self._which is None else rows.index_select(0, self._which)
 
@@ -58,7 +57,7 @@ def cached_loss(
     mask: torch.Tensor | None,
     state: torch.Tensor,
     actions: torch.Tensor,
-    valid: torch.Tensor,
+    steps: torch.Tensor | None,
     noise: torch.Tensor,
     time: torch.Tensor,
 ) -> torch.Tensor:
@@ -70,18 +69,19 @@ def cached_loss(
         mask: (B, S) bool, which of them are no padding; None when all are.
         state: (B, max_state_dim), normalised and padded.
         actions: (B, C, max_action_dim), normalised and padded.
-        valid: (B, C) bool, steps within the episode: all of a chunk, or its first ones.
+        steps: (N,), N > 0, those of the B·C steps that are within their episodes, of each chunk the
+            first ones; None when all are.
         noise: Like actions.
         time: (B,) in (0, 1].
     """
     # No step sees those after it: what lies past the episode's end need not be computed.
-    steps = Steps(valid)
+    computed = Steps(actions.shape[:2], steps)
     at = time[:, None, None]
     noisy = at * noise + (1 - at) * actions
-    predicted = _velocity(policy, prefix, mask, state, noisy, time, steps)
+    predicted = _velocity(policy, prefix, mask, state, noisy, time, computed)
     # Padded dimensions do not count.
     dims = policy.config.action_feature.shape[0]
-    return F.mse_loss(predicted[:, :dims], steps.collect(noise - actions)[:, :dims])
+    return F.mse_loss(predicted[:, :dims], computed.collect(noise - actions)[:, :dims])
 
 
 def _velocity(
@@ -105,10 +105,10 @@ def _velocity(
     prefix = prefix.to(vlm_layers[0].self_attn.k_proj.weight.dtype)
     token = model.state_proj(state)[:, None]  # (B, 1, width of the vision-language model)
     hidden = steps.collect(model.embed_suffix(noisy, time)[0])  # (N, width of the expert)
-    bias = Bias(prefix, mask, steps.chunk)
+    bias = Bias(prefix, mask, noisy.shape[1])
     first = bias.first
     token_rope = rotation(first, head)  # the state token stands right after the prefix
-    places = torch.arange(steps.chunk, device=first.device)
+    places = torch.arange(noisy.shape[1], device=first.device)
     joint_rope = rotation(first + 1 + places, head)
     cross_rope = rotation(places[None], head)
 

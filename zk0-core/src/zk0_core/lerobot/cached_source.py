@@ -58,7 +58,7 @@ class CachedSource:
             # Converted after the move: of 16 bits, half the bytes travel to a GPU.
             self.kind.name: values.to(self._device).float(),
             "actions": self._action[torch.from_numpy(actions)].to(self._device),
-            "valid": torch.from_numpy(~padding).to(self._device),
+            "steps": within(padding, self._device),
         }
         at = torch.from_numpy(frames)
         for name, rows in self._small.items():
@@ -66,6 +66,14 @@ class CachedSource:
         if self._unpadded:
             batch["mask"] = None
         return batch
+
+
+def within(padding: np.ndarray, device: str) -> torch.Tensor | None:
+    """Return which steps of chunks are no padding, (B, C) bool, as `cached_loss` takes them.
+
+    They are counted here and not on the device, which would have to be waited for.
+    """
+    return torch.from_numpy(np.flatnonzero(~padding)).to(device) if padding.any() else None
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> torch.Tensor:

@@ -13,7 +13,7 @@ from zk0_core.data import Progress, RobotDataset
 from zk0_core.disk import free_bytes, is_full
 from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
-from zk0_core.lerobot.cached_source import CachedSource, Part
+from zk0_core.lerobot.cached_source import CachedSource, Part, within
 from zk0_core.lerobot.examples import Chunks, Preprocess, observation
 from zk0_core.lerobot.flow import flow_draws
 from zk0_core.lerobot.prefix_cache import (
@@ -206,12 +206,15 @@ def _losses_both_ways(
     """Return the loss of some frames, from all over the dataset, from pictures and the cache."""
     policy, frames = of.policy, cache.frames
     device, steps = policy.config.device, policy.config.chunk_size
-    # A frame's own action serves for its whole chunk: what is compared are the prefixes.
+    # A frame's own action serves for its whole chunk: what is compared are the prefixes. Chunks end
+    # early, each at another step, as some do in training.
+    padding = np.arange(steps) > steps - 1 - np.arange(len(frames))[:, None] % steps
     chunk = action[frames][:, None].expand(-1, steps, -1).to(device)
     noise, time = flow_draws(policy.config, len(frames), torch.Generator().manual_seed(0))
     noise, time = noise.to(device), time.to(device)
     batch = of.make_batch(cache.pictures, frames)
     batch["action"] = chunk[..., : policy.config.action_feature.shape[0]]
+    batch["action_is_pad"] = torch.from_numpy(padding).to(device)
     plain = policy.forward(batch, noise=noise, time=time)[0]
     kept = {name: torch.from_numpy(rows[frames]).to(device) for name, rows in cache.small.items()}
     cached = {
@@ -219,7 +222,7 @@ def _losses_both_ways(
         **kept,
         "state": state[frames].to(device),
         "actions": chunk,
-        "valid": torch.ones(chunk.shape[:2], dtype=torch.bool, device=device),
+        "steps": within(padding, device),
     }
     ours = cached_loss(policy, **with_prefix(policy, cached), noise=noise, time=time)
     return float(plain), float(ours)

@@ -7,7 +7,7 @@ from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.span import Span
 from zk0_core.validators import Check, between, ge, one_of
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 """Raised when messages change; both sides must have the same."""
 
 QUERY_SCHEMA = "query.schema"

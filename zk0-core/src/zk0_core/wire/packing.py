@@ -15,7 +15,10 @@ from zk0_core.errors import WireError
 from zk0_core.strict import structured, unstructured
 from zk0_core.tensors import Tensors
 from zk0_core.wire.groups import array_groups, config_groups
-from zk0_core.wire.parts import read_part, write_parts
+from zk0_core.wire.tensor_files import read_file, write_files
+
+MOST_TENSORS = 2**16
+"""How many tensors a message has in one group."""
 
 MOST_SHOWN = 500
 """Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
@@ -37,16 +40,16 @@ def pack(tensors: Tensors) -> Packed:
     """Return `tensors` packed for the wire.
 
     Raises:
-        WireError: naming a tensor whose dtype does not travel.
+        WireError: see `write_files`.
     """
-    return pack_parts(write_parts(tensors))
+    return pack_files(write_files(tensors))
 
 
-def pack_parts(parts: Iterable[bytes]) -> Packed:
+def pack_files(files: Iterable[bytes]) -> Packed:
     """Return files of tensors as Flower sends them."""
     arrays = {
-        str(number): Array("uint8", (len(part),), SAFETENSORS, part)
-        for number, part in enumerate(parts)
+        str(number): Array("uint8", (len(file),), SAFETENSORS, file)
+        for number, file in enumerate(files)
     }
     return Packed(ArrayRecord(arrays), _hash(arrays))
 
@@ -138,16 +141,20 @@ def unpack(arrays: Mapping[str, Array]) -> Tensors:
     """Return the tensors in `arrays`, which lie where their bytes do: they can only be read.
 
     Raises:
-        WireError: see `read_part`; if they are no safetensors, or a name is there twice.
+        WireError: see `read_file`; if they are no safetensors, a name is there twice, or there are
+            more than MOST_TENSORS.
     """
     tensors: Tensors = {}
     for array in arrays.values():
         if array.stype != SAFETENSORS:
-            raise WireError(f"tensors are serialized as {array.stype!r}, not as {SAFETENSORS}")
-        part = read_part(array.data)
-        if twice := sorted(part.keys() & tensors.keys()):
+            raise WireError(f"tensors are serialized as {array.stype[:20]!r}, not as {SAFETENSORS}")
+        found = read_file(array.data)
+        if twice := sorted(found.keys() & tensors.keys()):
             raise WireError(f"{twice[0]} is there twice")
-        tensors |= part
+        tensors |= found
+        # Those without a value take memory too.
+        if len(tensors) > MOST_TENSORS:
+            raise WireError(f"more than {MOST_TENSORS} tensors")
     return tensors
 
 
