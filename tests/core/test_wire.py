@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
 
-from tests.wire.tensor_files import entry, file_of
+from tests.wire.by_hand import entry, file_of
 from zk0_core.builtin.codec_float32 import Float32Codec
 from zk0_core.errors import WireError
 from zk0_core.plan import PluginChoice
@@ -25,8 +25,8 @@ from zk0_core.wire.packing import (
     to_record,
     unpack,
 )
+from zk0_core.wire.serialization import write_files
 from zk0_core.wire.spool import read_record, write_record
-from zk0_core.wire.tensor_files import write_files
 
 PARAMS: Tensors = {"w": np.array([1.0, 2.0], np.float32)}
 ORDER = RoundOrder(

@@ -9,10 +9,10 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from hypothesis import strategies as st
 
-from tests.wire.tensor_files import file_of, parts_of
+from tests.wire.by_hand import file_of, parts_of
 from zk0_core.wire.groups import array_groups, config_groups
 from zk0_core.wire.packing import pack_files
-from zk0_core.wire.tensor_files import write_files
+from zk0_core.wire.serialization import write_files
 
 JUNK = st.one_of(
     st.none(),

@@ -10,7 +10,7 @@ from flwr.app import Error, Message, RecordDict
 
 from tests.robustness.forging import each, first, replay, with_update
 from tests.robustness.four_clients import CLIENTS, ROUNDS, TARGETS, loss
-from tests.wire.tensor_files import entry, file_of, sending
+from tests.wire.by_hand import entry, file_of, sending
 from zk0_core.history import Refusal
 from zk0_core.tensors import fingerprint
 from zk0_core.wire.orders import MOST_TEXT, RoundReport

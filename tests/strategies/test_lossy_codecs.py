@@ -7,7 +7,7 @@ import attrs
 import numpy as np
 import pytest
 
-from tests.wire.tensor_files import file_size
+from tests.wire.by_hand import file_size
 from zk0_core.engines import apps
 from zk0_core.parts import build_broadcast_codec, build_codec
 from zk0_core.plan import PluginChoice

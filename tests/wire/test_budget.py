@@ -3,7 +3,7 @@
 import pytest
 
 from tests.quadratic import PARTS, Federate, Quadratic, QuadraticPolicy
-from tests.wire.tensor_files import file_size
+from tests.wire.by_hand import file_size
 from zk0_core.plan import PluginChoice, RunPlan
 from zk0_core.server.budget import RoundBudget, round_budget
 from zk0_core.testing import examples

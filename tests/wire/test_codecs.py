@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.wire.tensor_files import parts_of
+from tests.wire.by_hand import parts_of
 from zk0_core.builtin.codec_bfloat16 import BFloat16Codec
 from zk0_core.builtin.codec_int8 import Int8Codec
 from zk0_core.builtin.codec_topk import TopKCodec, largest

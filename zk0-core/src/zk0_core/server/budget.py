@@ -128,7 +128,7 @@ def _between_halves(
 
 def _bytes(tensors: "Tensors") -> int:
     """Return the bytes of `tensors` as Flower sends them."""
-    from zk0_core.wire.tensor_files import write_files
+    from zk0_core.wire.serialization import write_files
 
     # One file at a time: together they would be as large as the model.
     return sum(len(file) for file in write_files(tensors))

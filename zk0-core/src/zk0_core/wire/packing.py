@@ -15,14 +15,13 @@ from zk0_core.errors import WireError
 from zk0_core.strict import structured, unstructured
 from zk0_core.tensors import Tensors
 from zk0_core.wire.groups import array_groups, config_groups
-from zk0_core.wire.tensor_files import read_file, write_files
+from zk0_core.wire.serialization import read_file, write_files
 
-MOST_TENSORS = 2**16
+MOST_IN_GROUP = 2**16
 """How many tensors a message has in one group."""
 
 MOST_SHOWN = 500
 """Characters of what is wrong with a header that an error shows: it was sent by somebody else."""
-
 
 SAFETENSORS = "safetensors"
 """How arrays of a message are serialized: each is a file with some of the tensors."""
@@ -142,7 +141,7 @@ def unpack(arrays: Mapping[str, Array]) -> Tensors:
 
     Raises:
         WireError: see `read_file`; if they are no safetensors, a name is there twice, or there are
-            more than MOST_TENSORS.
+            more than MOST_IN_GROUP.
     """
     tensors: Tensors = {}
     for array in arrays.values():
@@ -153,8 +152,8 @@ def unpack(arrays: Mapping[str, Array]) -> Tensors:
             raise WireError(f"{twice[0]} is there twice")
         tensors |= found
         # Those without a value take memory too.
-        if len(tensors) > MOST_TENSORS:
-            raise WireError(f"more than {MOST_TENSORS} tensors")
+        if len(tensors) > MOST_IN_GROUP:
+            raise WireError(f"more than {MOST_IN_GROUP} tensors")
     return tensors
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.wire.tensor_files import entry, file_of
+from tests.wire.by_hand import entry, file_of
 from zk0_core.errors import WireError
-from zk0_core.wire.tensor_files import MOST_HEADER, MOST_TENSORS, read_file, write_files
+from zk0_core.wire.serialization import MOST_HEADER, MOST_TENSORS, read_file, write_files
 
 
 @pytest.mark.parametrize(

@@ -66,19 +66,24 @@ def write_files(tensors: Mapping[str, np.ndarray], most: int = FILE_BYTES) -> It
     Raises:
         WireError: naming a tensor whose dtype does not travel, or if their names are too long.
     """
-    part: Tensors = {}
+    together: Tensors = {}
     size = 0
     for name, array in sorted(as_arrays(tensors).items()):
-        if array.dtype.newbyteorder("<") not in _NAMES:
+        if _stored(array) not in _NAMES:
             travel = ", ".join(map(str, _NAMES))
             raise WireError(f"{name} has dtype {array.dtype}; {travel} travel")
-        if part and (size + array.nbytes > most or len(part) == MOST_TENSORS):
-            yield _file(part)
-            part, size = {}, 0
-        part[name] = array
+        if together and (size + array.nbytes > most or len(together) == MOST_TENSORS):
+            yield _file(together)
+            together, size = {}, 0
+        together[name] = array
         size += array.nbytes
-    if part:
-        yield _file(part)
+    if together:
+        yield _file(together)
+
+
+def _stored(array: np.ndarray) -> np.dtype:
+    """Return the dtype of an array's values in a file: little end first."""
+    return array.dtype.newbyteorder("<")
 
 
 def _file(tensors: Tensors) -> bytes:
@@ -88,8 +93,11 @@ def _file(tensors: Tensors) -> bytes:
     for name in sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)):
         array, begin = tensors[name], end
         end += array.nbytes
-        dtype = _NAMES[array.dtype.newbyteorder("<")]
-        entries[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (begin, end)}
+        entries[name] = {
+            "dtype": _NAMES[_stored(array)],
+            "shape": array.shape,
+            "data_offsets": (begin, end),
+        }
     header = json.dumps(entries, separators=(",", ":")).encode()
     header += b" " * (-len(header) % _LENGTH)
     if len(header) > MOST_HEADER:
@@ -100,8 +108,7 @@ def _file(tensors: Tensors) -> bytes:
     file = io.BytesIO()
     file.write(len(header).to_bytes(_LENGTH, "little") + header)
     for name in entries:
-        array = tensors[name]
-        values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        values = np.ascontiguousarray(tensors[name], _stored(tensors[name]))
         file.write(values.reshape(-1).view(np.uint8).data)
     return file.getvalue()
 
@@ -173,7 +180,7 @@ def _entry(name: str, claims: Any) -> _Entry:
             len(claims) == 3
             and len(shape) <= _MOST_SIDES
             and all(type(size) is int and 0 <= size < 2**63 for size in (*shape, begin, end))
-            # No error says it in two lines, and no file would refuse it.
+            # Errors name it, and are one line.
             and name.isprintable()
         ):
             return _Entry(dtype, tuple(shape), begin, end)
