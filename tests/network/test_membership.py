@@ -49,7 +49,9 @@ def test_stop_ends_training(crowd: World) -> None:
     assert "stopped: asked for with zk0 stop" in said
     wait_until("the trainer stops", lambda: not is_running(trainer), seconds=120)
     wait_until("ann is free", lambda: crowd.node("ann").get("state") == "waiting")
-    assert crowd.node("ann")["preparing"] == ""
+    free = crowd.node("ann")
+    assert free["preparing"] == ""
+    assert is_running(free["trainer"])
 
 
 def test_a_paused_node_takes_no_work(crowd: World) -> None:

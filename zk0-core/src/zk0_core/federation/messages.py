@@ -74,7 +74,7 @@ class Messages:
                 self._drop(task)
         finally:
             task.close()
-            self._status.say(state="waiting", preparing="", step=0, steps=0)
+            self._status.say(preparing="", step=0, steps=0)
 
     def _await(self, task: "NodeTask") -> Done | str:
         """Return the trainer's answer, or why there is none; empty where nobody wants one.

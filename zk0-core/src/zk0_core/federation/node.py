@@ -175,13 +175,15 @@ class Node:
         """Whether there is work to ask for; what has ended is started again where it may be."""
         if self._folder.paused.exists():
             supernode.stop()
-            self._status.say(state="paused")
+            self._status.say(state="paused", trainer=trainer.pid)
             return False
         if trainer.died:
             self._status.note(f"the trainer was {trainer.died}; another one starts")
             trainer.restart()
-        if not trainer.ready and not self._is_open_again(trainer, supernode):
-            return False
+        if not trainer.ready:
+            self._status.say(state="starting", trainer=trainer.pid)
+            if not self._is_open_again(trainer, supernode):
+                return False
         supernode.keep_log_small()
         if not supernode.alive:
             if self._may_connect(trainer):
