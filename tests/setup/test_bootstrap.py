@@ -1,56 +1,12 @@
 """`scripts/bootstrap`, run for real in a small repository; only uv's downloads are left out."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-TOOLS = ("bash", "env", "cat", "cksum", "dirname", "head", "sort", "rm")
-
-# Does what `uv sync` does to .venv, as far as the script can see, and notes how it was called.
-UV = """#!/usr/bin/env bash
-if [ "$1" = --version ]; then echo "uv {version} (test)"; exit; fi
-echo "${{VIRTUAL_ENV:-}}$*" >>"$CALLS"
-mkdir -p .venv/bin
-printf '#!/bin/sh\\n' >.venv/bin/zk0
-printf '#!/bin/sh\\nexec {python} "$@"\\n' >.venv/bin/python
-chmod +x .venv/bin/*
-"""
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
-    """A repository, an empty home, and a PATH with nothing of Python on it."""
-    project, binaries = tmp_path / "project", tmp_path / "bin"
-    (project / "scripts").mkdir(parents=True)
-    (project / "zk0-core").mkdir()
-    (tmp_path / "home").mkdir()
-    shutil.copy(REPOSITORY / "scripts" / "bootstrap", project / "scripts")
-    for name in ("uv.lock", "pyproject.toml", "zk0-core/pyproject.toml"):
-        (project / name).write_text("1\n")
-    binaries.mkdir()
-    for tool in (*TOOLS, "mkdir", "chmod"):
-        found = shutil.which(tool)
-        assert found is not None
-        (binaries / tool).symlink_to(found)
-    return tmp_path
-
-
-def program(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-def with_uv(machine: Path, version: str = "0.9.1") -> None:
-    program(machine / "bin" / "uv", UV.format(version=version, python=sys.executable))
-
-
-def with_python(path: Path) -> None:
-    program(path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+from tests.setup.machines import UV, calls, program, with_python, with_uv
 
 
 def bootstrap(machine: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -66,11 +22,6 @@ def bootstrap(machine: Path, **env: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-def calls(machine: Path) -> list[str]:
-    path = machine / "calls"
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def test_uses_uv_and_python_of_path(machine: Path) -> None:
@@ -121,14 +72,14 @@ def test_lets_uv_fetch_python_where_there_is_none(machine: Path) -> None:
     with_uv(machine)
     result = bootstrap(machine)
     assert calls(machine) == ["sync --frozen --python 3.12"]
-    assert "no 3.12 or 3.13 found, uv fetches 3.12" in result.stdout
+    assert "no 3.12 or 3.13 found, uv fetches 3.12" in result.stderr
 
 
 def test_without_uv_and_python_says_what_to_install(machine: Path) -> None:
     result = bootstrap(machine)
     assert result.returncode == 1
     assert result.stderr == (
-        "bootstrap: error: found neither uv nor a Python 3; "
+        "bootstrap: error: found no uv, no Python 3 and no curl; "
         "install uv (https://docs.astral.sh/uv) and try again\n"
     )
 
@@ -157,7 +108,7 @@ exec {sys.executable} "$@"
     program(machine / "bin" / "python3.12", fake)
     result = bootstrap(machine)
     assert result.returncode == 0, result.stderr
-    assert "no uv ≥ 0.8.0 on PATH: installing one into .tools/" in result.stderr
+    assert f"no uv ≥ 0.8.0 on PATH: installing one into {machine}/project/.tools" in result.stderr
     assert calls(machine) == [f"sync --frozen --python {machine}/bin/python3.12"]
 
 
@@ -166,3 +117,10 @@ def test_other_environments_are_left_alone(machine: Path) -> None:
     with_python(machine / "bin" / "python3.12")
     bootstrap(machine, VIRTUAL_ENV="/other/project/.venv")
     assert calls(machine) == [f"sync --frozen --python {machine}/bin/python3.12"]
+
+
+def test_compiles_what_python_would_not_keep(machine: Path) -> None:
+    with_uv(machine)
+    with_python(machine / "bin" / "python3.12")
+    bootstrap(machine, PYTHONDONTWRITEBYTECODE="1")
+    assert calls(machine) == [f"compiling sync --frozen --python {machine}/bin/python3.12"]
