@@ -1,7 +1,8 @@
 """Local training with caches against LeRobot's own training loop, on the same batches and noise.
 
 Both start from the same weights, see the same frames in the same order and draw the same noise and
-times, so that their losses can be compared. The time for building the cache counts.
+times, so that their losses can be compared. The time for building the cache counts. Both have the
+same cores; LeRobot's loop has processes of its data loader on them besides.
 """
 
 import os
@@ -33,10 +34,16 @@ class Comparison:
     """The largest relative difference of loss among the steps that both took."""
     frames: int
     batch_size: int
+    threads: int
+    """That both computed with."""
+
+    def seconds(self, steps: int) -> float:
+        """Return what `steps` steps take, the cache's building included."""
+        return self.cache_seconds + self.step * steps
 
     def ratio(self, steps: int) -> float:
         """Return how many times faster `steps` steps are, the cache's building included."""
-        return self.lerobot_step * steps / (self.cache_seconds + self.step * steps)
+        return self.lerobot_step * steps / self.seconds(steps)
 
     @property
     def pays_after(self) -> float:
@@ -46,7 +53,14 @@ class Comparison:
 
 
 def compare(
-    policy: Any, uri: str, batch_size: int, steps: int, compared: int, *, amp: bool = False
+    policy: Any,
+    uri: str,
+    batch_size: int,
+    steps: int,
+    compared: int,
+    *,
+    amp: bool = False,
+    threads: int = 1,
 ) -> Comparison:
     """Train `policy` both ways on the simulated recording `uri`.
 
@@ -57,12 +71,16 @@ def compare(
         steps: Steps from the cache.
         compared: Steps with LeRobot's loop, the first of them not timed.
         amp: Whether both train in mixed precision, bfloat16.
+        threads: That both compute with.
     """
+    import torch
+
     from zk0_core.parameters import set_params, to_numpy
     from zk0_core.parts import open_dataset
     from zk0_core.sim.record import recorded
     from zk0_core.sim.spec import SimSpec
 
+    torch.set_num_threads(threads)
     dataset = open_dataset(uri)
     (folder,) = recorded([SimSpec.parse(uri)], 1)
     start = to_numpy(policy.trainable())
@@ -87,6 +105,7 @@ def compare(
         ),
         frames=len(source),
         batch_size=batch_size,
+        threads=threads,
     )
 
 
@@ -178,6 +197,17 @@ def theirs(
         losses.append(shown["loss"])
         ends.append(time.perf_counter())
     return (ends[-1] - ends[WARM - 1]) / (steps - WARM), losses
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Leave this process, and what it starts, a single core for a while."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_of_them)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_of_them)
 
 
 @contextmanager
