@@ -1,15 +1,20 @@
-"""Federations that tests of a module share, and servers that only answer a first question."""
+"""Federations that a module shares, servers that only answer a first question, conductors."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
+from tests.network.conducting import BY_HAND, SuperLink
 from tests.network.crowd import NAMES
 from tests.network.hello import Serve, serving
 from tests.network.world import World, wait_until
+from zk0_core.federation import conductor as conducting
 from zk0_core.federation.certificates import ensure_node_key
-from zk0_core.federation.folder import NodeFolder
+from zk0_core.federation.conductor import Conductor
+from zk0_core.federation.folder import NodeFolder, ServerFolder
+from zk0_core.federation.records import ServerSettings
 from zk0_core.federation.runs import Runs
 
 
@@ -58,3 +63,36 @@ def serve(tmp_path: Path, node: NodeFolder) -> Iterator[Serve]:
     """Starts servers that answer as given, whose authority `node` knows."""
     with serving(tmp_path / "certificates", node) as start:
         yield start
+
+
+@pytest.fixture
+def superlink() -> SuperLink:
+    return SuperLink()
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(ServerFolder(tmp_path))
+
+
+@pytest.fixture
+def look(tmp_path: Path, superlink: SuperLink, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conducting, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(conducting, "bundle", lambda: b"")
+    conductors: dict[ServerSettings, Conductor] = {}
+
+    def look(settings: ServerSettings = BY_HAND) -> Conductor:
+        if settings not in conductors:
+            conductors[settings] = Conductor(ServerFolder(tmp_path), superlink, settings)
+        conductors[settings].look()
+        return conductors[settings]
+
+    return look
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(line.strip()), format="{message}")
+    yield lines
+    logger.remove(number)

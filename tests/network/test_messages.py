@@ -45,26 +45,24 @@ def _trainer_of_words() -> tuple[Trainer, Any]:
     return DeadTrainer(ours), theirs
 
 
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
-        (Told(TRAINING, 1, 3), "the trainer was killed"),
-        (Told(SENDING), StaleTask("the trainer was killed while it answered")),
-    ],
-)
-def test_half_an_answer_is_no_refusal(told: Told, expected: str | StaleTask) -> None:
-    """A SuperNode that has the first pieces of an answer waits for the others, and for ever."""
+def _answer_of_one_that_died(*told: Told) -> Any:
+    """Return what becomes of a message whose trainer told so much and was killed."""
     trainer, theirs = _trainer_of_words()
-    for word in (Received(1, 4), Told(TRAINING, 1, 3), told):
+    for word in (Received(1, 4), *told):
         theirs.send(word)
     theirs.close()
     nobody: Any = SimpleNamespace(say=lambda **said: None)
-    messages = Messages(trainer, nobody, nobody, nobody, lambda: None)
-    if isinstance(expected, str):
-        assert messages._await(nobody) == expected
-        return
-    with pytest.raises(StaleTask, match=str(expected)):
-        messages._await(nobody)
+    return Messages(trainer, nobody, nobody, nobody, lambda: None)._await(nobody)
+
+
+def test_of_a_trainer_that_died_at_work_the_server_is_told() -> None:
+    assert _answer_of_one_that_died(Told(TRAINING, 1, 3)) == "the trainer was killed"
+
+
+def test_half_an_answer_is_no_refusal() -> None:
+    """A SuperNode that has the first pieces of an answer waits for the others, and for ever."""
+    with pytest.raises(StaleTask, match="the trainer was killed while it answered"):
+        _answer_of_one_that_died(Told(TRAINING, 1, 3), Told(SENDING))
 
 
 def test_a_stale_message_is_no_refusal() -> None:

@@ -51,14 +51,20 @@ class Messages:
         Raises:
             StaleTask: if the SuperNode takes no answer, or waits for one that does not come.
         """
-        if task.bundle != bundle():
-            self._refuse(
-                task,
-                "the server sent another app than this node's own; install the same version of "
-                "zk0 on both",
-            )
+        try:
+            if task.bundle == bundle():
+                self._work(task)
+            else:
+                self._refuse(
+                    task,
+                    "the server sent another app than this node's own; install the same version "
+                    "of zk0 on both",
+                )
+        finally:
             task.close()
-            return
+
+    def _work(self, task: "NodeTask") -> None:
+        """Have the trainer answer."""
         self._status.say(state="training", run=task.run, round=0, step=0, steps=0)
         before = self._count_sent()
         self._trainer.ask(task.run, task.handed)
@@ -73,7 +79,6 @@ class Messages:
             else:
                 self._drop(task)
         finally:
-            task.close()
             self._status.say(preparing="", step=0, steps=0)
 
     def _await(self, task: "NodeTask") -> Done | str:
