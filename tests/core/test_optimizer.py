@@ -30,3 +30,15 @@ def test_an_empty_state_starts_afresh() -> None:
     optimizer.step()
     restore_optimizer(optimizer, {"w": param}, {})
     assert optimizer_state(optimizer, {"w": param}) == {}
+
+
+def test_moments_of_bfloat16_are_kept() -> None:
+    param = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
+    optimizer = adamw({"w": param})
+    param.grad = torch.tensor([1.0, -2.0], dtype=torch.bfloat16)
+    optimizer.step()
+    again = adamw({"w": param})
+    restore_optimizer(again, {"w": param}, optimizer_state(optimizer, {"w": param}))
+    for moment in ("exp_avg", "exp_avg_sq"):
+        assert again.state[param][moment].dtype == torch.bfloat16
+        assert torch.equal(again.state[param][moment], optimizer.state[param][moment])

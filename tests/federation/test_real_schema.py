@@ -73,6 +73,14 @@ def record(folder: Path, seed: int, others: dict[str, str]) -> None:
     dataset.finalize()
 
 
+def as_published(policy: Path) -> None:
+    """Give the language model the type of SmolVLA's: LeRobot takes it for the expert as well."""
+    file = policy / "vlm" / "config.json"
+    config = json.loads(file.read_text())
+    config["text_config"]["dtype"] = "bfloat16"
+    file.write_text(json.dumps(config))
+
+
 RUN_FILE = """
 rounds = 2
 local_steps = 3
@@ -114,6 +122,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dataset = open_dataset(f"local:{folder}/left-desk")
     sums = episode_sums(dataset, dataset.episodes)
     TinySmolVLAFamily().load(dataset.schema, sums, seed=0, device="cpu").save(folder / "policy")
+    as_published(folder / "policy")
     rename = "{ " + ", ".join(f'"{old}" = "{new}"' for old, new in OTHERS.items()) + " }"
     (folder / "desks.toml").write_text(RUN_FILE.format(folder=folder, rename=rename))
     command = [Path(sys.executable).parent / "zk0", "run", "desks.toml", "--output", "output"]

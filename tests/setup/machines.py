@@ -6,25 +6,12 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = ("bootstrap", "install-node")
-TOOLS = (
-    "bash",
-    "sh",
-    "env",
-    "cat",
-    "cksum",
-    "dirname",
-    "head",
-    "sort",
-    "rm",
-    "mv",
-    "mkdir",
-    "chmod",
-)
-
+TOOLS = ("bash", "sh", "env", "cat", "cksum", "dirname", "head", "ls", "sort", "rm", "mv", "mkdir")
 # Does what uv does to an environment, as far as the scripts can see, and notes how it was called.
 UV = """#!/usr/bin/env bash
 if [ "$1" = --version ]; then echo "uv {version} (test)"; exit; fi
 echo "${{VIRTUAL_ENV:-}}${{UV_COMPILE_BYTECODE:+compiling }}$*" >>"$CALLS"
+if {fails}; then exit 1; fi
 case $1 in
   sync) environment=.venv ;;
   venv) environment=${{@: -1}} ;;
@@ -48,7 +35,7 @@ def bare_machine(path: Path) -> None:
     for name in ("uv.lock", "pyproject.toml", "zk0-core/pyproject.toml"):
         (project / name).write_text("1\n")
     binaries.mkdir()
-    for tool in TOOLS:
+    for tool in (*TOOLS, "chmod", "sed"):
         with_tool(path, tool)
 
 
@@ -65,8 +52,12 @@ def program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def with_uv(machine: Path, version: str = "0.9.1") -> None:
-    program(machine / "bin" / "uv", UV.format(version=version, python=sys.executable))
+def uv_text(version: str = "0.9.1", *, fails: bool = False) -> str:
+    return UV.format(version=version, python=sys.executable, fails=str(fails).lower())
+
+
+def with_uv(machine: Path, version: str = "0.9.1", *, fails: bool = False) -> None:
+    program(machine / "bin" / "uv", uv_text(version, fails=fails))
 
 
 def with_python(path: Path) -> None:

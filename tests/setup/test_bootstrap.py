@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.setup.machines import UV, calls, program, with_python, with_uv
+from tests.setup.machines import calls, program, uv_text, with_python, with_uv
 
 
 def bootstrap(machine: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -79,8 +79,8 @@ def test_without_uv_and_python_says_what_to_install(machine: Path) -> None:
     result = bootstrap(machine)
     assert result.returncode == 1
     assert result.stderr == (
-        "bootstrap: error: found no uv, no Python 3 and no curl; "
-        "install uv (https://docs.astral.sh/uv) and try again\n"
+        "bootstrap: error: neither a Python 3 with pip nor curl could bring uv; install it "
+        "(https://docs.astral.sh/uv) and try again\n"
     )
 
 
@@ -93,7 +93,7 @@ def test_passes_over_an_uv_that_is_too_old(machine: Path) -> None:
 
 def test_installs_uv_of_its_own(machine: Path) -> None:
     """A Python that makes virtual environments, with a pip that installs the uv of this test."""
-    uv = UV.format(version="0.9.1", python=sys.executable)
+    uv = uv_text()
     pip = f"#!/bin/sh\ncat >.tools/bin/uv <<'END'\n{uv}END\nchmod +x .tools/bin/uv\n"
     fake = f"""#!/usr/bin/env bash
 if [ "$1 $2" = "-m venv" ]; then
@@ -117,6 +117,18 @@ def test_other_environments_are_left_alone(machine: Path) -> None:
     with_python(machine / "bin" / "python3.12")
     bootstrap(machine, VIRTUAL_ENV="/other/project/.venv")
     assert calls(machine) == [f"sync --frozen --python {machine}/bin/python3.12"]
+
+
+def test_an_installation_that_was_broken_off_is_taken_up(machine: Path) -> None:
+    with_uv(machine)
+    with_python(machine / "bin" / "python3.12")
+    bootstrap(machine)
+    with_uv(machine, fails=True)
+    (machine / "project" / "uv.lock").write_text("2\n")
+    assert bootstrap(machine).returncode == 1
+    with_uv(machine)
+    (machine / "project" / "uv.lock").write_text("1\n")
+    assert bootstrap(machine).stdout.endswith("bootstrap: done: .venv/bin/zk0\n")
 
 
 def test_compiles_what_python_would_not_keep(machine: Path) -> None:

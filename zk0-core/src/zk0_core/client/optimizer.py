@@ -31,7 +31,9 @@ def optimizer_state(
         if param not in optimizer.state:
             continue
         for moment in MOMENTS:
-            state[f"{moment}/{name}"] = optimizer.state[param][moment].detach().cpu().numpy()
+            # A plugin's policy may be trained in a type that NumPy does not know.
+            kept = optimizer.state[param][moment].detach().float()
+            state[f"{moment}/{name}"] = kept.cpu().numpy()
         state["step"] = np.asarray([float(optimizer.state[param]["step"])], np.float32)
     return state
 
@@ -47,5 +49,7 @@ def restore_optimizer(
         # Fused AdamW wants its step count where the parameter is.
         entry = {"step": torch.tensor(float(state["step"][0]), device=param.device)}
         for moment in MOMENTS:
-            entry[moment] = torch.tensor(state[f"{moment}/{name}"], device=param.device)
+            entry[moment] = torch.tensor(
+                state[f"{moment}/{name}"], dtype=param.dtype, device=param.device
+            )
         optimizer.state[param] = entry

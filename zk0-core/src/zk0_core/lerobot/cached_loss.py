@@ -133,8 +133,8 @@ def _velocity(
             seen = attend(query, keys, values, head, bias.joint)
         else:
             query = rotated(steps.spread(attention.q_proj(normed)), cross_rope, head)
-            keys = attention.k_proj(keys.to(normed.dtype))
-            values = attention.v_proj(values.to(normed.dtype))
+            keys = attention.k_proj(keys.to(attention.k_proj.weight.dtype))
+            values = attention.v_proj(values.to(attention.v_proj.weight.dtype))
             seen = attend(query, keys, values, head, bias.prefix)
         hidden = _after(expert_layer, hidden, steps.collect(seen))
     return model.action_out_proj(both.lm_expert.norm(hidden).to(torch.float32))

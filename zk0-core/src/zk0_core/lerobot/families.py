@@ -144,6 +144,7 @@ class LeRobotFamily:
             torch.manual_seed(derive_seed(seed, "policy"))
             module = cls(config)
         self._load_weights(module)
+        _widen(module)
         return LeRobotPolicy(module, statistics, device=device, noise_scale=self._noise_scale)
 
     def _load_weights(self, module: "torch.nn.Module") -> None:
@@ -209,6 +210,16 @@ class LeRobotFamily:
             for name, feature in config.input_features.items()
             if name not in has or name in self._cameras
         }
+
+
+def _widen(module: "torch.nn.Module") -> None:
+    """Have what is trained in float32: of bfloat16's 8 bits, most steps of AdamW would be lost.
+
+    SmolVLA's expert takes its type from the configuration of the vision-language model.
+    """
+    for param in module.parameters():
+        if param.requires_grad:
+            param.data = param.data.float()
 
 
 def policy_features(schema: "DatasetSchema") -> tuple[dict[str, Any], dict[str, Any]]:
