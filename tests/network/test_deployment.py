@@ -55,7 +55,8 @@ def test_records_name_no_dataset_of_a_node(both: tuple[Path, Path]) -> None:
 
 def test_a_second_round_loads_nothing(both: tuple[Path, Path], world: World) -> None:
     log = (world.node_folder("ann").logs / "ann.log").read_text()
-    assert log.count("dataset opened") == 1
+    for stage in ("dataset opened in", "policy loaded in", "examples ready in"):
+        assert log.count(stage) == 1, stage
     node = (world.node_folder("ann").logs / "node.log").read_text()
     assert [f"round {r}: loss" in node for r in (1, 2, 3)] == [True] * 3
 

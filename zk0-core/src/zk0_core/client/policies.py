@@ -4,8 +4,11 @@ A round sets every trainable parameter before it trains, so that it does not mat
 trained last: a thousand simulated clients need one policy. They train one after the other.
 """
 
+import time
+
 import attrs
 import torch
+from loguru import logger
 
 from zk0_core.data import DatasetSchema, Statistics
 from zk0_core.parameters import to_numpy
@@ -59,8 +62,10 @@ def forget_policies() -> None:
 
 
 def _load(recipe: Recipe, schema: DatasetSchema, statistics: Statistics) -> LoadedPolicy:
+    started = time.perf_counter()
     family = build_policy_family(recipe.policy)
     policy = family.load(schema, statistics, seed=recipe.seed, device=recipe.device)
+    logger.info("policy loaded in {:.1f} s", time.perf_counter() - started)
     _, personal = split(policy.trainable(), personal_patterns(recipe.strategy))
     return LoadedPolicy(
         recipe=recipe,

@@ -176,7 +176,9 @@ class ClientSession:
                 )
             limit_caches(order.recipe.cache_bytes)
             episodes = [episode.index for episode in self._episodes]
+            started = time.perf_counter()
             self._source = policy.source(self._dataset, episodes, ShownProgress(progress))
+            logger.info("examples ready in {:.1f} s", time.perf_counter() - started)
         return self._source
 
     def _statistics(self, order: RoundOrder) -> Statistics:
