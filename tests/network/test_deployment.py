@@ -104,7 +104,10 @@ def test_who_leaves_by_itself_and_who_has_another_version(
         "(zk0-toy 1.0); install the same one on both"
     )
     assert world.node("dan")["last_error"] == said
-    assert said in (output / "logs/server.log").read_text()
+    assert f"dan does not take part: {said}" in (output / "logs/server.log").read_text()
+    # The admin is told where the run is followed, and finds it in what the run left.
+    assert f"  refused dan: {said}\n" in done.stderr
+    assert [[r["client"] for r in entry["refused"]] for entry in rounds(output)] == [["dan"], [], []]
     assert world.zk0("client", "stop", who="dan").returncode == 0
 
 
