@@ -107,7 +107,8 @@ def test_who_leaves_by_itself_and_who_has_another_version(
     assert f"dan does not take part: {said}" in (output / "logs/server.log").read_text()
     # The admin is told where the run is followed, and finds it in what the run left.
     assert f"  refused dan: {said}\n" in done.stderr
-    assert [[r["client"] for r in entry["refused"]] for entry in rounds(output)] == [["dan"], [], []]
+    refused = [[refusal["client"] for refusal in entry["refused"]] for entry in rounds(output)]
+    assert refused == [["dan"], [], []]
     assert world.zk0("client", "stop", who="dan").returncode == 0
 
 

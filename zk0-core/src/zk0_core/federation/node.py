@@ -67,6 +67,8 @@ class Node:
             Zk0Error: if the first connection fails, or the dataset cannot be used.
         """
         try:
+            # It may be a download of hours until there is more to tell.
+            self._status.say()
             self._run()
         except Stopped:
             logger.info("told to end")
