@@ -105,6 +105,35 @@ def test_an_invitation_holds_once(server: ServerFolder, nodes: Nodes, key: str) 
     )
 
 
+def test_who_is_let_in_already_may_ask_again(
+    server: ServerFolder, nodes: Nodes, key: str, tmp_path: Path
+) -> None:
+    """Its dataset could not be opened, or the answer was lost: it is started in the same way."""
+    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    for _ in range(3):
+        take_up(server, nodes, token=token, name="left", public_key=key)
+    assert [node.name for node in nodes.known] == ["left"]
+    used = "this invitation has run out or was used; ask for another: zk0 server invite"
+    other = ensure_node_key(tmp_path / "other.key")
+    assert refused(take_up, server, nodes, token=token, name="left", public_key=other) == used
+    # Who was removed needs another.
+    nodes.known.clear()
+    assert refused(take_up, server, nodes, token=token, name="left", public_key=key) == used
+
+
+def test_an_invitation_of_who_is_let_in_already_is_used_up(
+    server: ServerFolder, nodes: Nodes, key: str, tmp_path: Path
+) -> None:
+    """As after a loss of power just before it was written down."""
+    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    approve(nodes, "left", key)
+    take_up(server, nodes, token=token, name="left", public_key=key)
+    other = ensure_node_key(tmp_path / "other.key")
+    assert refused(take_up, server, nodes, token=token, name="right", public_key=other) == (
+        "this invitation has run out or was used; ask for another: zk0 server invite"
+    )
+
+
 def test_an_invitation_runs_out(
     server: ServerFolder, nodes: Nodes, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
