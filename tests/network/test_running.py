@@ -56,6 +56,19 @@ def test_what_a_killed_one_wrote_does_not_pass_for_the_next(tmp_path: Path) -> N
     assert not node.status.exists()
 
 
+def test_a_start_ends_a_pause(tmp_path: Path) -> None:
+    node = NodeFolder(tmp_path / "client")
+    node.path.mkdir()
+    node.paused.touch()
+    # One that runs is left as it is.
+    with only_one(node.lock, "busy"), pytest.raises(UsageError, match="runs already"):
+        run_node(node, NodeOptions(dataset="toy:ann"), print)
+    assert node.paused.exists()
+    with pytest.raises(UsageError, match="has no node of federation"):
+        run_node(node, NodeOptions(dataset="toy:ann"), print)
+    assert not node.paused.exists()
+
+
 def test_whoever_asks_is_in_nobodys_way(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with only_one(lock, "busy"):
