@@ -61,8 +61,12 @@ def test_a_start_ends_a_pause(tmp_path: Path) -> None:
     node.path.mkdir()
     node.paused.touch()
     # One that runs is left as it is.
-    with only_one(node.lock, "busy"), pytest.raises(UsageError, match="runs already"):
+    with only_one(node.lock, "busy"), pytest.raises(UsageError) as busy:
         run_node(node, NodeOptions(dataset="toy:ann"), print)
+    assert str(busy.value) == (
+        f"the node in {node.path} runs already; zk0 client status, or another folder for another "
+        "node (ZK0_HOME)"
+    )
     assert node.paused.exists()
     with pytest.raises(UsageError, match="has no node of federation"):
         run_node(node, NodeOptions(dataset="toy:ann"), print)
