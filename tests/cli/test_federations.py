@@ -201,30 +201,6 @@ def test_a_port_in_use(zk0) -> None:
     )
 
 
-@pytest.mark.usefixtures("enrolled")
-def test_a_unit_for_a_node(zk0, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    uri, renames = "local:/data/100% desk", ("--rename", "a=b", "--rename", "c=d")
-    more = ("--device", "cuda", "--epsilon", "3", "--name-dataset", *renames)
-    shown = zk0("client", "install-service", uri, *more)
-    assert shown.status == 0
-    path = home / "config/systemd/user/zk0-client-main.service"
-    assert shown.out.startswith(
-        f"wrote {path}\nstart it with: systemctl --user daemon-reload && systemctl --user enable "
-        "--now zk0-client-main\n"
-    )
-    text = path.read_text()
-    # A percent sign means something to systemd.
-    assert (
-        "-m zk0_cli client start 'local:/data/100%% desk' --federation main --retry --foreground "
-        "--device cuda --epsilon 3.0 --heartbeat 30 --name-dataset --rename a=b --rename c=d\n"
-    ) in text
-    # What `zk0 client stop` ends stays so, and what fails comes back.
-    assert "\nRestart=on-failure\n" in text
-    assert f'Environment="ZK0_HOME={home}"' in text
-    assert "WantedBy=default.target" in text
-
-
 def test_runs_are_listed(zk0, served_once) -> None:
     from zk0_core.federation.runs import Runs
     from zk0_core.testing import examples
