@@ -109,7 +109,7 @@ def served_once(home: Path) -> None:
         (
             "client enroll --server arms:9443 --authority system --node ../up",
             "node name '../up' cannot be a file's name; use letters, digits, '-', '_' and '.', and "
-            "none of server, worker",
+            "none of server, worker, node, supernode, start",
         ),
         (
             "client status",

@@ -78,10 +78,13 @@ def test_what_is_no_key(nodes: Nodes) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["../up", "", "server", "a b"])
+@pytest.mark.parametrize(
+    "name", ["../up", "", "server", "a b", "node", "supernode", "start", "Node"]
+)
 def test_what_is_no_name(nodes: Nodes, key: str, name: str) -> None:
-    assert refused(approve, nodes, name, key).startswith(
-        f"node name '{name}' cannot be a file's name; use letters, digits,"
+    assert refused(approve, nodes, name, key) == (
+        f"node name '{name}' cannot be a file's name; use letters, digits, '-', '_' and '.', and "
+        "none of server, worker, node, supernode, start"
     )
 
 
