@@ -83,7 +83,7 @@ def _is_place(value: str) -> bool:
 def _is_on_the_hub(value: str) -> bool:
     """Whether `value` is owner/name, as the Hub allows them; nobody is asked."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public
 
     try:
         validate_repo_id(value)
