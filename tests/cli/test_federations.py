@@ -109,7 +109,7 @@ def served_once(home: Path) -> None:
         (
             "client enroll --server arms:9443 --authority system --node ../up",
             "node name '../up' cannot be a file's name; use letters, digits, '-', '_' and '.', and "
-            "none of server, worker",
+            "none of server, worker, node, supernode, start",
         ),
         (
             "client status",
@@ -199,30 +199,6 @@ def test_a_port_in_use(zk0) -> None:
         f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another with "
         "--host and --port, or stop what uses it\n",
     )
-
-
-@pytest.mark.usefixtures("enrolled")
-def test_a_unit_for_a_node(zk0, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    uri, renames = "local:/data/100% desk", ("--rename", "a=b", "--rename", "c=d")
-    more = ("--device", "cuda", "--epsilon", "3", "--name-dataset", *renames)
-    shown = zk0("client", "install-service", uri, *more)
-    assert shown.status == 0
-    path = home / "config/systemd/user/zk0-client-main.service"
-    assert shown.out.startswith(
-        f"wrote {path}\nstart it with: systemctl --user daemon-reload && systemctl --user enable "
-        "--now zk0-client-main\n"
-    )
-    text = path.read_text()
-    # A percent sign means something to systemd.
-    assert (
-        "-m zk0_cli client start 'local:/data/100%% desk' --federation main --retry --foreground "
-        "--device cuda --epsilon 3.0 --heartbeat 30 --name-dataset --rename a=b --rename c=d\n"
-    ) in text
-    # What `zk0 client stop` ends stays so, and what fails comes back.
-    assert "\nRestart=on-failure\n" in text
-    assert f'Environment="ZK0_HOME={home}"' in text
-    assert "WantedBy=default.target" in text
 
 
 def test_runs_are_listed(zk0, served_once) -> None:

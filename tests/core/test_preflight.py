@@ -6,14 +6,16 @@ from typing import Any
 
 import attrs
 import pytest
+from loguru import logger
 
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.local import LocalGrid
 from zk0_core.engines.workers import Workers
 from zk0_core.errors import RoundError, WireError
+from zk0_core.history import Refusal
 from zk0_core.lerobot.stats import episode_sums
 from zk0_core.server.claims import check_claims
-from zk0_core.server.exchange import Exchange, Patience, Reply
+from zk0_core.server.exchange import ClientFailed, Exchange, Patience, Reply
 from zk0_core.server.preflight import call_roll
 from zk0_core.testing import examples
 from zk0_core.wire.orders import MOST_TEXT, ClientError, SchemaReport
@@ -65,6 +67,63 @@ def test_a_node_that_has_just_left_takes_no_name_of_its_own_choice(tmp_path: Pat
     roster = call_roll(exchange, recipe_of(examples.plan()), expected=2)
     assert asked == ["2"]
     assert roster.nodes == {"bob": 2}
+
+
+OTHER_HALF = "client half of strategy 'fedprox': this node has version 1, the server 2"
+OTHER_APP = "client failed: the server sent another app than this node's own"
+
+
+class Mixed(Exchange):
+    """Ann trains, bob's zk0 is older, and the app of eve's is another; by their approved names."""
+
+    def __init__(self, folder: Path, there: tuple[int, ...] = (1, 2, 3)) -> None:
+        names = {1: "ann", 2: "bob", 3: "eve"}
+        patience = Patience(without=True, connect=0.0)
+        super().__init__(None, folder, patience, approved=lambda grid: names)  # type: ignore[arg-type]
+        self._there = there
+
+    def nodes(self, expected):
+        return list(self._there)
+
+    def ask(self, message_type, contents, nodes, most_bytes=0):
+        answers = {
+            "1": (to_record(claims({}, {})), None),
+            # What it calls itself is of no account.
+            "2": (to_record(ClientError(client="ann", reason=OTHER_HALF, usage=True)), None),
+            "3": (None, ClientFailed(OTHER_APP)),
+        }
+        yield from (Reply(node, *answers[node]) for node in sorted(contents))
+
+
+BOB = Refusal("bob", OTHER_HALF, failed=True)
+EVE = Refusal("eve", f"before training, {OTHER_APP}", failed=True)
+
+
+def test_who_refuses_is_known_by_the_approved_name(tmp_path: Path) -> None:
+    recipe = recipe_of(examples.plan())
+    logged: list[str] = []
+    number = logger.add(lambda line: logged.append(line.strip()), format="{message}")
+    roster = call_roll(Mixed(tmp_path), recipe, expected=3)
+    logger.remove(number)
+    assert roster.nodes == {"ann": 1}
+    assert roster.refused == (BOB, EVE)
+    assert logged == [
+        f"bob does not take part: {OTHER_HALF}",
+        f"eve does not take part: before training, {OTHER_APP}",
+    ]
+    # Who cannot take part is not asked again, and who gave no answer is.
+    later = call_roll(Mixed(tmp_path), recipe, expected=1, before=roster)
+    assert (later.unfit, later.refused) == ({2: BOB}, (EVE,))
+    left = later.without("ann", "its state has 6 joints\n")
+    assert left.refused == (EVE, Refusal("ann", "its state has 6 joints", failed=True))
+
+
+def test_when_all_refuse_the_run_says_who(tmp_path: Path) -> None:
+    with pytest.raises(RoundError) as ended:
+        call_roll(Mixed(tmp_path, there=(2, 3)), recipe_of(examples.plan()), expected=2)
+    assert str(ended.value) == (
+        f"no client can take part: bob: {OTHER_HALF}; eve: before training, {OTHER_APP}"
+    )
 
 
 def claims(schema: Mapping[str, Any], action: Mapping[str, Any]) -> SchemaReport:

@@ -4,10 +4,14 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from zk0_core.engines._flower_http import whole_requests
-from zk0_core.engines.quiet import PIECE_BYTES
+from zk0_core.engines.quiet import ENVIRONMENT, PIECE_BYTES
+from zk0_core.federation.processes import quiet_environment
 
 
 def seen(scope: dict[str, Any], *events: dict[str, Any]) -> list[dict[str, Any]]:
@@ -67,21 +71,52 @@ for config in (uvicorn.Config, sys.modules["uvicorn.main"].Config):
     assert done.stdout == "1 False\n" * 2, done.stderr
 
 
-def test_a_node_makes_large_pieces() -> None:
-    """Flower looks when it is imported, and then never again."""
-    program = """
-import zk0_cli.client_start
+LOOKS = """
+import os
+from flwr.app.message.array import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
+from flwr.supercore.constant import FLWR_DISABLE_UPDATE_CHECK
+from flwr.supercore.telemetry import FLWR_TELEMETRY_ENABLED
+print(FLWR_TELEMETRY_ENABLED, os.environ[FLWR_DISABLE_UPDATE_CHECK])
+print(FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE)
+"""
+LIBRARY = """
 from zk0_core.engines.quiet import quiet_flower
 
 quiet_flower()
-import zk0_core.federation.node
-from flwr.app.message.array import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
-print(FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE)
 """
+COMMAND = """
+import contextlib
+from zk0_cli.main import main
+
+with contextlib.suppress(SystemExit):
+    main({})
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        LIBRARY,
+        COMMAND.format(["server", "nodes", "list"]),
+        COMMAND.format(["client", "start", "sim:lift"]),
+    ],
+    ids=["library", "server", "node"],
+)
+def test_flower_reports_nothing_and_makes_large_pieces_whatever_the_environment_says(
+    before: str, tmp_path: Path
+) -> None:
+    """It looks when it is imported, and then never again."""
+    loud = {
+        "FLWR_TELEMETRY_ENABLED": "1",
+        "FLWR_DISABLE_UPDATE_CHECK": "0",
+        "FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE": "1000",
+    }
+    assert ENVIRONMENT.keys() == loud.keys()
+    assert quiet_environment().items() >= ENVIRONMENT.items()
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", before + LOOKS],
         capture_output=True,
         text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("FLWR_")},
+        env={**os.environ, "ZK0_HOME": str(tmp_path), **loud},
     )
-    assert done.stdout == f"{PIECE_BYTES}\n", done.stderr
+    assert done.stdout == f"0 1\n{PIECE_BYTES}\n", done.stderr

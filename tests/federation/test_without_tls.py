@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.answering import Asked, answering
+from zk0_core.engines import _flower_network
 from zk0_core.engines._flower_network import Fleet
 from zk0_core.federation.certificates import ensure_node_key, load_node_key
 from zk0_core.federation.processes import free_port
@@ -36,6 +38,25 @@ def test_the_runner_asks_with_its_key(server: tuple[str, Seen], tmp_path: Path) 
     assert not fleet.goes_on(1, 2)
     fleet.close()
     assert seen == [("/v1/fleet/get-run", True)]
+
+
+def test_the_runner_waits_for_no_answer_that_does_not_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits longer hears at last that there is no such run."""
+    monkeypatch.setattr(_flower_network, "ANSWER_SECONDS", 0.2)
+    given_up = threading.Event()
+
+    def know_nobody(asked: Asked) -> tuple[int, bytes]:
+        given_up.wait(10)
+        return 404, b""
+
+    ensure_node_key(tmp_path / "key")
+    with answering(know_nobody) as address:
+        fleet = Fleet(address, None, load_node_key(tmp_path / "key"))
+        assert fleet.goes_on(1, 2)
+        given_up.set()
+        fleet.close()
 
 
 def test_the_supernode_connects_with_its_key(server: tuple[str, Seen], tmp_path: Path) -> None:

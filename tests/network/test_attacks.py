@@ -8,6 +8,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +21,7 @@ from zk0_core.engines._flower_tasks import TaskSource
 from zk0_core.engines.bundle import bundle
 from zk0_core.engines.quiet import PIECE_BYTES
 from zk0_core.errors import UsageError, Zk0Error
+from zk0_core.federation.certificates import ensure_node_key
 from zk0_core.federation.nginx import program
 from zk0_core.federation.server import process_of
 
@@ -221,9 +223,11 @@ def test_malformed_questions_are_refused(outside: Outside, content: bytes) -> No
     assert outside.post("/zk0/join", content).status == 400
 
 
-def test_a_guessed_invitation_is_refused(outside: Outside, served: World) -> None:
-    asked = {"token": "guessed", "name": "mine", "public_key": "ecdsa-sha2-nistp384 AAAA"}
-    assert outside.post("/zk0/join", json.dumps(asked).encode()).status == 403
+def test_a_guessed_invitation_is_refused(outside: Outside, served: World, tmp_path: Path) -> None:
+    key = ensure_node_key(tmp_path / "node.key")
+    for public_key in (key, "ecdsa-sha2-nistp384 AAAA"):
+        asked = {"token": "guessed", "name": "mine", "public_key": public_key}
+        assert outside.post("/zk0/join", json.dumps(asked).encode()).status == 403
     with served.control() as control:
         assert control.nodes() == []
 

@@ -105,7 +105,11 @@ def test_who_leaves_by_itself_and_who_has_another_version(
         "(zk0-toy 1.0); install the same one on both"
     )
     assert world.node("dan")["last_error"] == said
-    assert said in (output / "logs/server.log").read_text()
+    assert f"dan does not take part: {said}" in (output / "logs/server.log").read_text()
+    # The admin is told where the run is followed, and finds it in what the run left.
+    assert f"  refused dan: {said}\n" in done.stderr
+    refused = [(e["round"], r["client"]) for e in rounds(output) for r in e["refused"]]
+    assert [round for round, client in refused if client == "dan"] == [0]
     assert world.zk0("client", "stop", who="dan").returncode == 0
 
 

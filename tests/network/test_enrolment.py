@@ -78,10 +78,13 @@ def test_what_is_no_key(nodes: Nodes) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["../up", "", "server", "a b"])
+@pytest.mark.parametrize(
+    "name", ["../up", "", "server", "a b", "node", "supernode", "start", "Node"]
+)
 def test_what_is_no_name(nodes: Nodes, key: str, name: str) -> None:
-    assert refused(approve, nodes, name, key).startswith(
-        f"node name '{name}' cannot be a file's name; use letters, digits,"
+    assert refused(approve, nodes, name, key) == (
+        f"node name '{name}' cannot be a file's name; use letters, digits, '-', '_' and '.', and "
+        "none of server, worker, node, supernode, start"
     )
 
 
@@ -101,6 +104,35 @@ def test_an_invitation_holds_once(server: ServerFolder, nodes: Nodes, key: str) 
     take_up(server, nodes, token=token, name="left", public_key=key)
     assert [node.name for node in nodes.known] == ["left"]
     assert refused(take_up, server, nodes, token=token, name="other", public_key=key) == (
+        "this invitation has run out or was used; ask for another: zk0 server invite"
+    )
+
+
+def test_who_is_let_in_already_may_ask_again(
+    server: ServerFolder, nodes: Nodes, key: str, tmp_path: Path
+) -> None:
+    """Its dataset could not be opened, or the answer was lost: it is started in the same way."""
+    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    for _ in range(3):
+        take_up(server, nodes, token=token, name="left", public_key=key)
+    assert [node.name for node in nodes.known] == ["left"]
+    used = "this invitation has run out or was used; ask for another: zk0 server invite"
+    other = ensure_node_key(tmp_path / "other.key")
+    assert refused(take_up, server, nodes, token=token, name="left", public_key=other) == used
+    # Who was removed needs another.
+    nodes.known.clear()
+    assert refused(take_up, server, nodes, token=token, name="left", public_key=key) == used
+
+
+def test_an_invitation_of_who_is_let_in_already_is_used_up(
+    server: ServerFolder, nodes: Nodes, key: str, tmp_path: Path
+) -> None:
+    """As after a loss of power just before it was written down."""
+    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    approve(nodes, "left", key)
+    take_up(server, nodes, token=token, name="left", public_key=key)
+    other = ensure_node_key(tmp_path / "other.key")
+    assert refused(take_up, server, nodes, token=token, name="right", public_key=other) == (
         "this invitation has run out or was used; ask for another: zk0 server invite"
     )
 

@@ -5,6 +5,7 @@ same and goes on trying.
 """
 
 import datetime
+import json
 import os
 import signal
 import socket
@@ -145,6 +146,38 @@ def test_with_retry_it_says_the_same_and_goes_on(
     finally:
         process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
+    assert not home.status.exists()
+
+
+def test_one_that_downloads_for_hours_is_seen_and_stopped(
+    serve: Serve, home: NodeFolder, node: NodeFolder, tmp_path: Path
+) -> None:
+    write(home.settings, NodeSettings(server=str(serve()), name="left"))
+    home.ca.write_bytes(node.ca.read_bytes())
+    (tmp_path / "home" / "downloading").touch()
+    log = tmp_path / "said.txt"
+    process = start(home, "toy:left", "--foreground", log=log)
+
+    def zk0(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "zk0_cli", "client", *words],
+            env={**os.environ, "ZK0_HOME": str(home.path.parents[2])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    try:
+        wait_until("it says what it does", home.status.exists)
+        seen = zk0("status", "--json")
+        assert seen.returncode == 0, seen.stderr
+        assert json.loads(seen.stdout)["state"] == "starting"
+        stopped = zk0("stop")
+        assert (stopped.returncode, stopped.stdout) == (0, "the node has ended\n"), stopped.stderr
+    finally:
+        process.terminate()
+    assert process.wait() == 0
+    assert log.read_text() == ""
     assert not home.status.exists()
 
 

@@ -12,8 +12,8 @@ from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder, ServerFolder
 from zk0_core.federation.node import run_node
 from zk0_core.federation.node_options import NodeOptions
-from zk0_core.federation.node_status import status_of
-from zk0_core.federation.records import NodeStatus, ServerProcess, ServerSettings, write
+from zk0_core.federation.node_status import StatusFile, status_of
+from zk0_core.federation.records import NodeStatus, ServerProcess, ServerSettings, read, write
 from zk0_core.federation.server import process_of, serve
 from zk0_core.federation.signals import is_held, only_one
 
@@ -54,6 +54,46 @@ def test_what_a_killed_one_wrote_does_not_pass_for_the_next(tmp_path: Path) -> N
         run_node(node, NodeOptions(dataset="toy:ann"), print)
     assert not server.process.exists()
     assert not node.status.exists()
+
+
+def test_a_start_ends_a_pause(tmp_path: Path) -> None:
+    node = NodeFolder(tmp_path / "client")
+    node.path.mkdir()
+    node.paused.touch()
+    # One that runs is left as it is.
+    with only_one(node.lock, "busy"), pytest.raises(UsageError) as busy:
+        run_node(node, NodeOptions(dataset="toy:ann"), print)
+    assert str(busy.value) == (
+        f"the node in {node.path} runs already; zk0 client status, or another folder for another "
+        "node (ZK0_HOME)"
+    )
+    assert node.paused.exists()
+    with pytest.raises(UsageError, match="has no node of federation"):
+        run_node(node, NodeOptions(dataset="toy:ann"), print)
+    assert not node.paused.exists()
+
+
+def test_a_status_that_cannot_be_written_ends_no_node(tmp_path: Path, logged: list[str]) -> None:
+    """As on a full disk; here a folder is in its way."""
+    node = NodeFolder(tmp_path)
+    node.status.mkdir()
+    status = StatusFile(node, NODE)
+    status.say()
+    status.say(state="waiting")
+    status.note("the trainer was killed")
+    problem, told = logged
+    assert problem.startswith(f"{node.status} cannot be written (")
+    assert problem.endswith("); the node goes on")
+    assert told == "the trainer was killed"
+    assert (status.now.state, status.now.errors) == ("waiting", 1)
+    node.status.rmdir()
+    # Nothing is new, but the file lacks what was said meanwhile.
+    status.say(state="waiting")
+    assert read(node.status, NodeStatus) == status.now
+    node.status.unlink()
+    node.status.mkdir()
+    status.say(state="training")
+    assert len(logged) == 3
 
 
 def test_whoever_asks_is_in_nobodys_way(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_json_is_lossless(resolve) -> None:
             "sim:lift?region=left (from run.toml)",
         ),
         ("left-desk", "../up", "client name '../up' cannot be a file's name"),
-        ("left-desk", "server", "and none of server, worker"),
+        ("left-desk", "server", "and none of server, worker, node, supernode, start"),
         ('name = "left-desk"', "nme = 1", "clients[0].nme is unknown; did you mean"),
     ],
 )

@@ -173,6 +173,13 @@ def test_what_went_wrong_is_said() -> None:
     )
 
 
+def test_who_sent_nothing_had_no_update_refused() -> None:
+    refusal = Refusal("right", "its zk0 is older", failed=True)
+    rounds = (RoundRecord(round=0, refused=(refusal,)), RoundRecord(round=1))
+    said = troubles(History(rounds), plan(evaluations=(), rounds=1))
+    assert said[0] == "No update came from right (round 0): its zk0 is older"
+
+
 def test_a_run_without_evaluations_says_so() -> None:
     assert troubles(History((RoundRecord(round=0),)), plan(evaluations=(), rounds=0)) == (
         "No evaluation is planned, so only the clients' own training losses are known.",

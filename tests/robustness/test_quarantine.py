@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import attrs
 import numpy as np
 import pytest
 
@@ -29,6 +30,15 @@ def test_quarantine_counts_refusals_and_no_failures() -> None:
     assert quarantined(history, 4) == ()
     assert quarantined(history, 0) == ()
     assert quarantined(refusals(["a"], ["a"], ["a"], failed=True), 1) == ()
+
+
+def test_who_could_not_take_part_is_in_the_rounds_record(federate, quadratic) -> None:
+    clients = federate({"ann": quadratic([1.0], [1.0])}, "fedavg")
+    refusal = Refusal("bob", "its zk0 is older", failed=True)
+    roster = attrs.evolve(clients.federation.roster, refused=(refusal,))
+    clients.federation = attrs.evolve(clients.federation, roster=roster)
+    record = clients.round()
+    assert (record.refused, record.counted) == ((refusal,), True)
 
 
 def test_three_rounds_without_enough_updates_end_the_run(federate, quadratic) -> None:

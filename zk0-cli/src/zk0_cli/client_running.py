@@ -79,7 +79,7 @@ def logs(federation: str, process: str, follow: bool) -> None:
 )
 @federation_option
 def pause(federation: str) -> None:
-    """Take no work until zk0 client resume; a round that goes on is finished first."""
+    """Take no work until zk0 client resume or the next start; a round goes on to its end first."""
     folder = NodeFolder.of(federation)
     running(folder)
     folder.paused.touch()

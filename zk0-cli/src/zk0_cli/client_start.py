@@ -49,9 +49,6 @@ def start(
 
     Dataset, device and code are this node's own choice: the server names none of them.
     """
-    from zk0_core.engines.quiet import quiet_flower
-
-    quiet_flower()
     from zk0_cli.client_process import run_here, run_in_background
     from zk0_core.addresses import Address, split_joined
     from zk0_core.federation.node_status import settings_of, status_of

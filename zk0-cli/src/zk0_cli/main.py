@@ -54,6 +54,10 @@ INTERRUPTED = 130
 )
 def zk0() -> None:
     """Federated learning of robot policies: arms learn together, recordings stay at home."""
+    from zk0_core.engines.quiet import quiet_flower
+
+    # Here, because no command's module imports Flower before it is called.
+    quiet_flower()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,8 +10,8 @@ from zk0_core.settings import ClientSetting
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a client may be called: its name becomes the name of files and folders."""
 
-RESERVED = ("server", "worker")
-"""Names that log files have already."""
+RESERVED = ("server", "worker", "node", "supernode", "start")
+"""Names that log files have already: those of runs, and of nodes."""
 
 
 def client_names(clients: Sequence[ClientSetting]) -> list[str]:

@@ -44,7 +44,7 @@ class ClientRecord:
 
 @attrs.frozen
 class Refusal:
-    """A client whose update did not count, and why."""
+    """A client whose update did not count, or that could not take part, and why."""
 
     client: str
     reason: str

@@ -44,19 +44,27 @@ PIECE_SECONDS, PIECE_SECONDS_BESIDE = (0.2, 2.0), (0.1, 0.5)
 network, where many nodes look at one server, and on one machine."""
 
 
+ANSWER_SECONDS = 3.0
+"""What a server gets to connect, and to answer, before a node works on without an answer: while it
+waits for one, it hears of nothing else."""
+
+
 class Fleet:
     """What a node's own runner asks the server itself, in its node's name."""
 
     def __init__(self, address: str, ca: Path | None, key: "EllipticCurvePrivateKey") -> None:
         """Ask the server at `address`; `ca` is None where it has no TLS."""
+        import ssl
+
         from flwr.supernode.fleet_http_client import FleetHttpClient
         from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
-        self._client = FleetHttpClient.from_server_address(
-            address,
-            insecure=ca is None,
-            root_certificates=None if ca is None else str(ca),
+        self._client = FleetHttpClient(
+            f"{'http' if ca is None else 'https'}://{address}",
             interceptors=[NodeAuthHttpInterceptor(key, key.public_key())],
+            verify=ca is not None and ssl.create_default_context(cafile=str(ca)),
+            # Flower's own is half a minute.
+            timeout=ANSWER_SECONDS,
         )
 
     def goes_on(self, node: int, run_id: int) -> bool:

@@ -111,18 +111,26 @@ def take_up(
 ) -> None:
     """Approve a node that has an invitation, which is used up by that.
 
+    A node that was approved by this name may ask again: it started anew, or heard no answer.
+
     Raises:
         UsageError: if there is no such invitation, it has run out, or name or key is taken.
     """
     with _locked(folder):
         kept = _kept(folder)
-        if _hash(token) not in kept:
-            raise UsageError(
-                "this invitation has run out or was used; ask for another: zk0 server invite"
-            )
-        approve(control, name, public_key)
-        del kept[_hash(token)]
-        write_json(folder.invitations, kept)
+        if not _is_approved(control, name, public_key):
+            if _hash(token) not in kept:
+                raise UsageError(
+                    "this invitation has run out or was used; ask for another: zk0 server invite"
+                )
+            approve(control, name, public_key)
+        if kept.pop(_hash(token), None) is not None:
+            write_json(folder.invitations, kept)
+
+
+def _is_approved(control: "Control", name: str, public_key: str) -> bool:
+    key = public_key_bytes(public_key)
+    return any(node.name == name and node.public_key == key for node in control.nodes())
 
 
 def _kept(folder: ServerFolder) -> dict[str, float]:

@@ -67,6 +67,8 @@ class Node:
             Zk0Error: if the first connection fails, or the dataset cannot be used.
         """
         try:
+            # It may be a download of hours until there is more to tell.
+            self._status.say()
             self._run()
         except Stopped:
             logger.info("told to end")
@@ -248,4 +250,6 @@ def run_node(folder: NodeFolder, options: NodeOptions, tell: Callable[[str], Non
     with only_one(folder.lock, busy), ended_by_signal() as ended:
         # Of one that was killed; it is not to pass for ours while we start.
         folder.status.unlink(missing_ok=True)
+        # Whoever starts a node wants it to work, whatever was asked of it before it ended.
+        folder.paused.unlink(missing_ok=True)
         Node(folder, options, ended, tell).run()

@@ -16,14 +16,24 @@ class StatusFile:
 
     def __init__(self, folder: NodeFolder, status: NodeStatus) -> None:
         self._path = folder.status
+        self._behind = False
+        """Whether the file could not be written, and tells of an earlier status."""
         self.now = status
 
     def say(self, **changes: Any) -> None:
-        """Change fields of the status."""
+        """Change fields of the status; that a full disk does not take them ends no node."""
         changed = attrs.evolve(self.now, **changes)
-        if changed != self.now or not self._path.exists():
-            self.now = changed
+        if changed == self.now and not self._behind and self._path.exists():
+            return
+        self.now = changed
+        try:
             write(self._path, changed)
+        except OSError as problem:
+            if not self._behind:
+                logger.warning("{} cannot be written ({}); the node goes on", self._path, problem)
+            self._behind = True
+        else:
+            self._behind = False
 
     def note(self, problem: str) -> None:
         """Count a problem, and log it."""

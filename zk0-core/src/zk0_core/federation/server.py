@@ -77,9 +77,6 @@ def control_of(folder: ServerFolder) -> Control:
     Raises:
         UsageError: if none does.
     """
-    from zk0_core.engines.quiet import quiet_flower
-
-    quiet_flower()
     return Control(running(folder).control, folder.ca)
 
 

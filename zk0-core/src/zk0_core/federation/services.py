@@ -1,7 +1,7 @@
 """Units for systemd, so that a server or a node starts with its machine."""
 
 import os
-import shlex
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,8 +27,10 @@ NoNewPrivileges=true
 WantedBy={target}
 """
 
-KEPT_VARIABLES = ("ZK0_HOME", "ZK0_CACHE", "ZK0_LOAD_PLUGINS", "HF_HOME", "HF_HUB_OFFLINE")
+PATHS = ("ZK0_HOME", "ZK0_CACHE", "HF_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+KEPT_VARIABLES = (*PATHS, "ZK0_LOAD_PLUGINS", "HF_HUB_OFFLINE")
 """What is set now is set for the service as well; secrets are not among them."""
+_PLAIN = re.compile(r"[A-Za-z0-9@%$:/._=,+~-]+")
 
 
 def unit(
@@ -42,22 +44,47 @@ def unit(
         system: Whether it is started with the machine, rather than by its user's own systemd.
         environment: Where the values of KEPT_VARIABLES are looked up.
     """
-    command = [sys.executable, "-m", "zk0_cli", *arguments]
-    # A percent sign means something to systemd.
-    escaped = [word.replace("%", "%%") for word in command]
+    words = [_word(word) for word in ("-m", "zk0_cli", *arguments)]
     values = [
-        f'Environment="{name}={environment[name]}"'
+        # Another folder is the current one when the service starts.
+        _quoted(f"{name}={os.path.abspath(value) if name in PATHS else value}")
         for name in KEPT_VARIABLES
-        if environment.get(name)
+        if (value := environment.get(name))
     ]
+    lines = [f"Environment={value}" for value in values]
     if system:
-        values.append(f"User={environment.get('SUDO_USER') or environment.get('USER') or 'root'}")
+        lines.append(f"User={environment.get('SUDO_USER') or environment.get('USER') or 'root'}")
     return UNIT.format(
         description=description,
-        command=shlex.join(escaped),
-        environment="\n".join(values),
+        # No variable is looked for in the name of a program.
+        command=" ".join([_word(sys.executable, variables=False), *words]),
+        environment="\n".join(lines),
         target="multi-user.target" if system else "default.target",
     )
+
+
+def _word(text: str, variables: bool = True) -> str:
+    """Return one word of a command, so that systemd takes it as it is; see systemd.service(5)."""
+    text = text.replace("$", "$$") if variables else text
+    return text.replace("%", "%%") if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return `text` in quotes, which systemd takes away with the marks that are put in here."""
+    marked = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return '"' + marked.replace("\n", "\\n") + '"'
+
+
+def home_of_sudo_user(environment: Mapping[str, str]) -> str | None:
+    """Return the ZK0_HOME of whoever called sudo, which forgets it; None without sudo, or if set.
+
+    Args:
+        environment: This process's.
+    """
+    user = environment.get("SUDO_USER")
+    if not user or environment.get("ZK0_HOME") or environment.get("XDG_DATA_HOME"):
+        return None
+    return str(Path(f"~{user}").expanduser() / ".local" / "share" / "zk0")
 
 
 def unit_path(name: str, *, system: bool) -> Path:

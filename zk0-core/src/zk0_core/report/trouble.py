@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from zk0_core.history import Refusal
 from zk0_core.outliers import outliers
 from zk0_core.report.reading import Run
 
@@ -35,13 +36,17 @@ def _lost(run: Run) -> Iterator[str]:
 
 
 def _refused(run: Run) -> Iterator[str]:
-    found: dict[tuple[str, str], list[int]] = {}
+    found: dict[Refusal, list[int]] = {}
     for record in run.history.rounds:
         for refusal in record.refused:
-            found.setdefault((refusal.client, refusal.reason), []).append(record.round)
-    for (client, reason), rounds in found.items():
+            found.setdefault(refusal, []).append(record.round)
+    for refusal, rounds in found.items():
+        when = f"({_rounds(rounds).lower()}): {refusal.reason}"
+        if refusal.failed:
+            yield f"No update came from {refusal.client} {when}"
+            continue
         updates = "An update" if len(rounds) == 1 else f"{len(rounds)} updates"
-        yield f"{updates} of {client} refused ({_rounds(rounds).lower()}): {reason}"
+        yield f"{updates} of {refusal.client} refused {when}"
 
 
 def _quarantined(run: Run) -> Iterator[str]:

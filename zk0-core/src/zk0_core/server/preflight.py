@@ -13,6 +13,7 @@ from zk0_core.datacheck.differences import Side, differences
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.ranges import range_findings
 from zk0_core.errors import DataError, RoundError, WireError, Zk0Error
+from zk0_core.history import Refusal
 from zk0_core.lerobot.stats import pool
 from zk0_core.server.claims import check_claims
 from zk0_core.server.exchange import Exchange, Reply
@@ -27,8 +28,10 @@ class Roster:
     reports: tuple[SchemaReport, ...]
     nodes: dict[str, int]
     """Client name to its node."""
-    unfit: dict[int, str] = attrs.field(factory=dict)
+    unfit: dict[int, Refusal] = attrs.field(factory=dict)
     """Nodes that are connected and cannot take part, and why."""
+    refused: tuple[Refusal, ...] = ()
+    """Of these nodes, and of those that gave no answer, the ones that were asked last."""
 
     @property
     def names(self) -> list[str]:
@@ -42,10 +45,12 @@ class Roster:
 
     def without(self, client: str, why: str) -> "Roster":
         """Return the roster without `client`, which cannot take part."""
+        refusal = Refusal(client, one_line(why), failed=True)
         return Roster(
             tuple(report for report in self.reports if report.client != client),
             {name: node for name, node in self.nodes.items() if name != client},
-            {**self.unfit, self.nodes[client]: why},
+            {**self.unfit, self.nodes[client]: refusal},
+            (*self.refused, refusal),
         )
 
 
@@ -65,13 +70,16 @@ def call_roll(
         RoundError: if a client failed, or not all are there.
     """
     deadline = time.monotonic() + exchange.patience.connect
+    refused: dict[str, Refusal] = {}
     while True:
         roster, silent = _ask_newcomers(exchange, recipe, expected, before)
+        refused |= {refusal.client: refusal for refusal in roster.refused}
         if roster.reports:
-            return roster
+            still = (each for each in refused.values() if each.client not in roster.nodes)
+            return attrs.evolve(roster, refused=tuple(still))
         if not silent or time.monotonic() > deadline:
-            reasons = "; ".join([*roster.unfit.values(), *silent])
-            raise RoundError(f"no client can take part: {reasons}")
+            unfit = [f"{refusal.client}: {refusal.reason}" for refusal in roster.unfit.values()]
+            raise RoundError(f"no client can take part: {'; '.join([*unfit, *silent])}")
         # Who has failed may come back; who cannot take part is not asked again.
         before = roster
 
@@ -96,11 +104,14 @@ def _ask_newcomers(
     gone = [node for node in new if approved is not None and node not in approved]
     nodes = {str(node): node for node in new if node not in gone}
     silent = [f"node {node} has left" for node in gone]
+    refused = []
     for reply in exchange.ask(QUERY_SCHEMA, dict.fromkeys(nodes, question), nodes):
+        node = nodes[reply.client]
+        # In a simulation, which nobody has approved, it has none yet.
+        name = None if approved is None else approved[node]
         try:
             report = _schema_report(reply)
-            name = report.client if approved is None else approved[nodes[reply.client]]
-            if name != report.client:
+            if name not in (None, report.client):
                 raise DataError(
                     f"node {name!r} calls itself {report.client!r}; its operator enrolls it again "
                     "under the name that was approved"
@@ -110,16 +121,18 @@ def _ask_newcomers(
         except Zk0Error as problem:
             if not exchange.patience.without:
                 raise
-            logger.warning("node {} does not take part: {}", reply.client, problem)
+            refusal = Refusal(name or f"node {node}", one_line(str(problem), MOST_TEXT), True)
+            logger.warning("{} does not take part: {}", refusal.client, refusal.reason)
+            refused.append(refusal)
             if reply.record is None:
-                silent.append(str(problem))
+                silent.append(f"{refusal.client}: {refusal.reason}")
             else:
-                unfit[nodes[reply.client]] = str(problem)
+                unfit[node] = refusal
             continue
-        by_name[report.client] = nodes[reply.client]
+        by_name[report.client] = node
         reports.append(report)
     reports.sort(key=lambda report: report.client)
-    return Roster(tuple(reports), by_name, unfit), silent
+    return Roster(tuple(reports), by_name, unfit, tuple(refused)), silent
 
 
 def _schema_report(reply: Reply) -> SchemaReport:

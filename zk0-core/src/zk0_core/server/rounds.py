@@ -80,7 +80,7 @@ def run_round(
     sent = {client: bytes_in(content) for client, content in contents.items()}
     comparison = Comparison(plan.seed)
     accepted: list[ClientRecord] = []
-    refused: list[Refusal] = []
+    refused = list(federation.roster.refused)
     limit = most_bytes(shared, plan.max_update_mb)
     for reply in federation.exchange.ask(TRAIN, contents, federation.roster.nodes, limit):
         asked = federation.asked(orders[reply.client], shared)

@@ -89,10 +89,13 @@ class Server:
 
         if self._checkpoint is None:
             params = self._beginning(start)
-            self._close_round(RoundRecord(round=0), params, federation, model, reporters)
+            begun = RoundRecord(round=0, refused=roster.refused)
+            self._close_round(begun, params, federation, model, reporters)
         else:
             params = self._checkpoint.params
             federation.strategy.restore(self._checkpoint.strategy)
+            # Round 0 is recorded already: who cannot take part is asked again, for the next record.
+            federation = attrs.evolve(federation, roster=attrs.evolve(roster, unfit={}))
         for round in range(len(self.history.rounds), self.plan.rounds + 1):
             roster = self._present(exchange, federation.roster, model)
             federation = attrs.evolve(federation, roster=roster)
