@@ -147,4 +147,5 @@ def shuffled_batches(frames: int, batch_size: int, seed: int) -> Iterator[Sequen
 
 
 def _mean(values: list[torch.Tensor]) -> float:
-    return float(torch.stack(values).double().mean()) if values else 0.0
+    # Apple's GPUs have no float64.
+    return float(torch.stack(values).cpu().double().mean()) if values else 0.0
