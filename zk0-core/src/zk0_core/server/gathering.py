@@ -52,12 +52,12 @@ class Gathering:
         decided = read_facts(self.start) if (self.start / FACTS).is_file() else None
         if self._federated:
             ours = _side_of(decided) if decided else _common(roster.reports)
-            roster = self._without(roster, unlike(ours, roster.reports))
+            roster = _without(roster, unlike(ours, roster.reports))
             schema = ours.schema
         else:
             check_alike(roster.reports)
             schema = roster.reports[0].schema
-        roster = self._without(roster, self._overlaps(roster.reports))
+        roster = self._fitting(roster, self._overlaps(roster.reports))
         while True:
             self._require(roster, least)
             model = decided or ModelRef(recipe, schema, pooled_statistics(roster.reports), None)
@@ -66,7 +66,7 @@ class Gathering:
             if not start.unfit:
                 break
             # Whoever takes no part has none in the statistics either.
-            roster = self._without(roster, start.unfit)
+            roster = self._fitting(roster, start.unfit)
         if decided is None:
             write_facts(model, self.start)
         return roster, model, start
@@ -75,13 +75,14 @@ class Gathering:
         """Return who takes part in the next round: newcomers that fit, and nobody who has left."""
         roster = call_roll(self.exchange, model.recipe, expected=1, before=before)
         for report in [each for each in roster.reports if each.client not in before.nodes]:
+            unfit: Mapping[str, str]
             try:
                 unfit = unlike(_side_of(model), [report]) or self._overlaps([report])
                 unfit = unfit or self._try(model, [report]).unfit
             except Zk0Error as problem:
                 # One who comes late must not end the run, whatever is wrong.
                 unfit = {report.client: str(problem)}
-            roster = self._without(roster, unfit)
+            roster = _without(roster, unfit)
             if not unfit:
                 logger.info("{} joins", report.client)
         for name in sorted(before.nodes.keys() - roster.nodes.keys()):
@@ -92,14 +93,11 @@ class Gathering:
     def _federated(self) -> bool:
         return self.exchange.patience.without
 
-    def _without(self, roster: Roster, unfit: Mapping[str, str]) -> Roster:
-        """Return `roster` without the clients in `unfit`, which says why."""
-        for client, why in unfit.items():
-            if not self._federated:
-                raise DataError(why)
-            logger.warning("{} does not take part: {}", client, why)
-            roster = roster.without(client, why)
-        return roster
+    def _fitting(self, roster: Roster, unfit: Mapping[str, str]) -> Roster:
+        """Return `roster` without the clients in `unfit`; a simulation has to have them all."""
+        if unfit and not self._federated:
+            raise DataError(next(iter(unfit.values())))
+        return _without(roster, unfit)
 
     def _require(self, roster: Roster, least: int) -> None:
         """Raise RoundError if some cannot take part and fewer than `least` can."""
@@ -133,6 +131,14 @@ def unlike(ours: Side, reports: Sequence[SchemaReport]) -> dict[str, str]:
         except UnfitDataset as problem:
             unfit[report.client] = str(problem)
     return unfit
+
+
+def _without(roster: Roster, unfit: Mapping[str, str]) -> Roster:
+    """Return `roster` without the clients in `unfit`, which says why."""
+    for client, why in unfit.items():
+        logger.warning("{} does not take part: {}", client, why)
+        roster = roster.without(client, why)
+    return roster
 
 
 def _side_of(model: ModelRef) -> Side:
