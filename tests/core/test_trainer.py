@@ -1,5 +1,6 @@
 """Local training: in bfloat16 where that is safe, and in parts of a batch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -53,11 +54,28 @@ def test_the_loss_is_nearly_that_of_float32() -> None:
 
 @pytest.mark.parametrize(
     ("count", "parts"),
-    [(1, [[3, 1, 4, 1, 5]]), (2, [[3, 1, 4], [1, 5]]), (3, [[3, 1], [4, 1], [5]]), (9, [*"31415"])],
+    [
+        (1, [([3, 1, 4, 1, 5], 1.0)]),
+        (2, [([3, 1, 4], 0.6), ([1, 5], 0.4)]),
+        (3, [([3, 1], 0.4), ([4, 1], 0.4), ([5], 0.2)]),
+        (9, [([3], 0.2), ([1], 0.2), ([4], 0.2), ([1], 0.2), ([5], 0.2)]),
+    ],
 )
 def test_parts_of_a_batch_by_hand(count: int, parts: list[Any]) -> None:
-    expected = [[int(index) for index in part] for part in parts]
-    assert [list(part) for part in in_parts([3, 1, 4, 1, 5], count)] == expected
+    assert list(in_parts(examples.TinySource(), [3, 1, 4, 1, 5], count)) == parts
+
+
+class Stepped(examples.TinySource):
+    """Example i has i + 1 steps."""
+
+    def counted(self, indices: Sequence[int]) -> int:
+        return sum(indices) + len(indices)
+
+
+def test_a_part_weighs_as_much_as_its_loss_is_a_mean_over() -> None:
+    """Of 4 + 2 + 5, 2 + 6 steps: 11 and 8 of 19."""
+    parts = list(in_parts(Stepped(), [3, 1, 4, 1, 5], 2))
+    assert parts == [([3, 1, 4], 11 / 19), ([1, 5], 8 / 19)]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])

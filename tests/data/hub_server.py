@@ -38,6 +38,10 @@ class Hub(ThreadingHTTPServer):
         """Revisions besides the branch main; all are the same commit."""
         self.resolved: list[str] = []
         """The revisions that were asked for by name."""
+        self.asked = 0
+        """How often anything was asked for."""
+        self.status = 0
+        """What every question is answered with; 0 for an answer."""
         self.readers: set[str] = set()
         """Tokens of those who may read `owner/gated`."""
 
@@ -81,6 +85,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
+        self.server.asked += 1
+        if self.server.status:
+            self._refuse(self.server.status, "")
+            return
         refs = re.fullmatch(r"/api/datasets/(\w+/\w+)/refs", path)
         if refs:
             if self._is_known(refs[1], COMMIT):

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from conftest import Zk0
 from hub_server import COMMIT, Hub, go_online, hub
+from loguru import logger
 from recordings import TOP, WRIST, Recording, write_v3
 
 from zk0_core.addresses import Address
-from zk0_core.errors import DataError
-from zk0_core.lerobot.hub import downloaded
+from zk0_core.errors import DataError, Zk0Error
+from zk0_core.lerobot.hub import downloaded, forget_downloads
 
 TOP_VIDEO, WRIST_VIDEO = (f"videos/{camera}/chunk-000/file-000.mp4" for camera in (TOP, WRIST))
 
@@ -40,6 +41,14 @@ def home(server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The Hub's cache of a machine that knows no other Hub than the server."""
     go_online(monkeypatch, server, tmp_path / "home")
     return tmp_path / "home"
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(line.strip()), level="WARNING", format="{message}")
+    yield lines
+    logger.remove(sink)
 
 
 def go_offline(patch: pytest.MonkeyPatch) -> None:
@@ -84,7 +93,9 @@ def test_it_is_downloaded_once_and_opened_offline(
     assert set(server.resolved) == {"v3.0"}
 
     server.sent.clear()
+    forget_downloads()
     assert zk0("data", "check", "hf:owner/desk", "--quick").status == 0
+    forget_downloads()
     go_offline(monkeypatch)
     assert zk0("data", "check", "hf:owner/desk", "--quick").status == 0
     assert server.sent == []
@@ -186,6 +197,7 @@ def test_it_is_the_revision_that_lerobot_takes(server: Hub, home: Path) -> None:
     for tags in (["v2.1", "v3.0"], ["v3.0", "v3.1", "v4.0"]):
         server.tags = tags
         server.resolved.clear()
+        forget_downloads()
         downloaded(Address.parse("hf:owner/desk"))
         assert set(server.resolved) == {get_safe_version("owner/desk", CODEBASE_VERSION)}
 
@@ -199,14 +211,63 @@ def test_the_revision_is_found_again_offline(
         downloaded(Address.parse(f"hf:owner/desk@{revision}"))
         with monkeypatch.context() as patch:
             go_offline(patch)
+            forget_downloads()
             assert downloaded(Address.parse("hf:owner/desk")) == snapshot(home)
     server.tags = ["v2.1", "v3.0"]
+    forget_downloads()
     downloaded(Address.parse("hf:owner/desk"))
     # Each of its files would be missed, were it another revision's.
     (home / "datasets--owner--desk" / "refs" / "v2.1").write_text("0" * 40)
     (home / "datasets--owner--desk" / "refs" / "main").write_text("0" * 40)
     go_offline(monkeypatch)
+    forget_downloads()
     assert downloaded(Address.parse("hf:owner/desk")) == snapshot(home)
+
+
+def test_a_process_asks_once_for_a_dataset(server: Hub, home: Path) -> None:
+    address = Address.parse("hf:owner/desk")
+    first = downloaded(address)
+    asked = server.asked
+    assert downloaded(Address.parse("hf:owner/desk?episodes=0")) == first
+    assert server.asked == asked
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("place", ["owner/desk", "owner/desk@v3.0", "owner/desk@main"])
+def test_a_whole_copy_serves_where_the_hub_is_busy(
+    server: Hub, home: Path, place: str, status: int, warnings: list[str]
+) -> None:
+    address = Address.parse(f"hf:{place}")
+    downloaded(address)
+    forget_downloads()
+    server.status = status
+    assert downloaded(address) == snapshot(home)
+    assert warnings == [
+        f"hf:{place}: the Hub answered with status {status}; the copy that is here is taken"
+    ]
+
+
+@pytest.mark.parametrize("place", ["owner/desk", "owner/desk@v3.0"])
+def test_a_whole_copy_serves_where_nobody_answers(
+    server: Hub, home: Path, place: str, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cache is the same, whoever it came from."""
+    downloaded(Address.parse(f"hf:{place}"))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert downloaded(Address.parse(f"hf:{place}")) == snapshot(home)
+    assert warnings == [f"hf:{place}: the Hub cannot be reached; the copy that is here is taken"]
+
+
+@pytest.mark.parametrize("place", ["owner/desk", "owner/desk@v3.0"])
+def test_half_a_copy_does_not_serve(server: Hub, home: Path, place: str) -> None:
+    """Nor does main, where there is no copy of what is wanted."""
+    server.forbidden.add(WRIST_VIDEO)
+    with pytest.raises(Zk0Error):
+        downloaded(Address.parse(f"hf:{place}"))
+    server.status = 503
+    with pytest.raises(Zk0Error) as refused:
+        downloaded(Address.parse(f"hf:{place}"))
+    assert str(refused.value) == (f"hf:{place}: the Hub answered with status 503; try again later")
 
 
 def test_what_has_no_readable_version(zk0: Zk0, server: Hub, home: Path) -> None:

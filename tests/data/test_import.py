@@ -235,6 +235,19 @@ def test_what_does_not_fit_is_left(
             "num-server-rounds = 0",
             "rounds must be ≥ 1, got 0 (from {path}); there it is num-server-rounds",
         ),
+        *(
+            (
+                f"fraction-fit = {value}\nmin-fit-clients = 2",
+                f"fraction must be a number above 0 and at most 1, got {said} (from {{path}}); "
+                "there it is fraction-fit",
+            )
+            for value, said in (
+                ("'half'", "'half'"),
+                ("[1]", "[1]"),
+                ("true", "True"),
+                ("nan", "nan"),
+            )
+        ),
     ],
 )
 def test_values_that_are_refused(zk0: Zk0, project: Path, config: str, message: str) -> None:

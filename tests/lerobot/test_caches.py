@@ -14,7 +14,8 @@ from loguru import logger
 
 from zk0_core.cache import cache_limit, cache_share, limit_caches
 from zk0_core.engines.apps import recipe_of
-from zk0_core.lerobot import prefix_cache, prefix_source
+from zk0_core.files import remove_built
+from zk0_core.lerobot import exactness, prefix_cache, prefix_source
 from zk0_core.lerobot.cached_source import CachedSource
 from zk0_core.lerobot.examples import PictureSource
 from zk0_core.lerobot.families import TinySmolVLAFamily
@@ -200,7 +201,8 @@ def test_it_is_compared_with_pictures_from_all_over(policy, dataset, limits) -> 
         np.testing.assert_array_equal(pictures, [every[frame] for frame in cache.frames])
 
 
-def test_a_cache_that_disagrees_is_not_used(policy, dataset, limits, warnings, monkeypatch) -> None:
+def test_a_cache_that_disagrees_is_not_used(policy, watched, empty, warnings, monkeypatch) -> None:
+    """Nor kept, nor made again before something has changed that computes it."""
     honest = CacheOf.load
 
     def wrong(self, progress=None):
@@ -208,10 +210,75 @@ def test_a_cache_that_disagrees_is_not_used(policy, dataset, limits, warnings, m
         return attrs.evolve(cache, values=np.asarray(cache.values) * np.float32(1.5))
 
     monkeypatch.setattr(CacheOf, "load", wrong)
-    assert isinstance(policy.source(dataset, ALL), PictureSource)
-    assert "loss from cached keys and values of prefixes is" in warnings[0]
-    assert "loss from cached embeddings of pictures is" in warnings[0]
-    assert "training from pictures, several times slower" in warnings[0]
+    assert isinstance(policy.source(watched, ALL), PictureSource)
+    (said,) = warnings
+    assert "loss from cached keys and values of prefixes is" in said
+    assert "loss from cached embeddings of pictures is" in said
+    assert "training from pictures, several times slower" in said
+    assert not list(empty.glob("prefix/[!.]*")) + list(empty.glob("vision/[!.]*"))
+
+    monkeypatch.setattr(CacheOf, "load", honest)
+    watched.decoded.clear()
+    assert isinstance(policy.source(watched, ALL), PictureSource)
+    assert warnings == [said, said]
+    assert not watched.decoded
+
+    monkeypatch.setattr(exactness, "_COMPUTING", ("torch", "numpy"))
+    assert isinstance(policy.source(watched, ALL), CachedSource)
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[128:] = bytes(255 - byte for byte in content[128:])
+    file.write_bytes(content)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "text"),
+    [
+        (flipped, "values.npy", "loss from cached keys and values of prefixes is nan, from "),
+        (cut, "values.npy", "cached keys and values of prefixes cannot be read: mmap length"),
+        (cut, "small.npz", "cached keys and values of prefixes cannot be read: File is not a zip"),
+        (Path.unlink, "checked.npz", "cached keys and values of prefixes cannot be read: [Errno 2"),
+    ],
+)
+def test_a_damaged_cache_is_made_anew(
+    policy, dataset, statistics, empty, warnings, damage, name, text
+) -> None:
+    assert isinstance(policy.source(dataset, ALL), CachedSource)
+    (file,) = empty.glob(f"prefix/*/{name}")
+    whole = file.read_bytes()
+    damage(file)
+    another = TinySmolVLAFamily().load(dataset.schema, statistics, seed=3, device="cpu")
+    source = another.source(dataset, ALL)
+    assert isinstance(source, CachedSource)
+    assert source.kind is PREFIX
+    assert (file.read_bytes() == whole) or name.endswith(".npz")
+    (said,) = warnings
+    assert said.startswith(f"{dataset.uri}: {text}")
+    assert said.endswith("; the cache is made anew\n")
+    pictures = another.picture_source(dataset, ALL)
+    losses = [
+        another.loss(each.batch(WHICH), torch.Generator().manual_seed(5)).item()
+        for each in (source, pictures)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_what_another_process_has_made_anew_stays(policy, dataset, empty, monkeypatch) -> None:
+    """Both have seen that it was off; the second one takes what the first one made."""
+    cache = cache_of(PREFIX, policy, dataset)
+    cache.load()
+    made = exactness._made(cache.folder)
+    remove_built(cache.folder, lambda: exactness._made(cache.folder) == made)
+    assert not cache.folder.exists()
+    cache.load()
+    remove_built(cache.folder, lambda: exactness._made(cache.folder) == made)
+    assert cache.folder.is_dir()
 
 
 def test_what_is_no_number_is_not_kept(policy, dataset, monkeypatch, warnings) -> None:

@@ -105,7 +105,7 @@ def test_held_out_and_partition(folder):
 
 def test_chosen_episodes(folder):
     assert [e.index for e in opened(folder, "?episodes=0,2").episodes] == [0, 2]
-    assert [e.index for e in opened(folder, "?episodes=1-7").episodes] == [1, 2]
+    assert [e.index for e in opened(folder, "?episodes=1-2").episodes] == [1, 2]
     # A partition of those that are chosen; what is held out are the last of what is left.
     part = opened(folder, "?episodes=0-1&partition=0/1&eval_episodes=1")
     assert [e.index for e in training_episodes(part)] == [0]
@@ -261,6 +261,17 @@ def test_short_video_names_the_episode(folder, tmp_path):
 def test_bad_addresses(folder, query, message):
     with pytest.raises(DataError, match=message):
         opened(folder, query)
+
+
+@pytest.mark.parametrize(("asked", "last"), [("0-39", 39), ("1-3", 3), ("7,0-1", 7)])
+def test_episodes_that_are_not_there(folder, asked, last):
+    with pytest.raises(DataError) as refused:
+        opened(folder, f"?episodes={asked}")
+    address = f"local:{folder}?episodes={asked}"
+    assert str(refused.value) == (
+        f"{address}: episodes={asked} asks for episode {last}; it has 3 episodes, 0-2: choose from "
+        "those"
+    )
 
 
 def test_episodes_touch(dataset):

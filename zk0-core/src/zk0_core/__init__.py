@@ -5,6 +5,7 @@ from zk0_core.hookspecs import hookimpl
 from zk0_core.protocols import (
     BatchSource,
     Codec,
+    CountingSource,
     DatasetLoader,
     EvaluationRequest,
     Evaluator,
@@ -38,6 +39,7 @@ __all__ = [
     "BatchSource",
     "Codec",
     "CodecPlugin",
+    "CountingSource",
     "DataError",
     "DatasetLoader",
     "DatasetLoaderPlugin",

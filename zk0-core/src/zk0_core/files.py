@@ -98,9 +98,13 @@ def remove_folder(folder: Path) -> None:
     What it does leave goes with the next `remove_gone`, to be called before this.
     """
     # Under a name that nobody looks for.
-    gone = folder.with_name(f".{folder.name}{_GONE}")
+    gone = _gone(folder)
     folder.rename(gone)
     shutil.rmtree(gone)
+
+
+def _gone(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}{_GONE}")
 
 
 def remove_gone(place: Path) -> None:
@@ -114,14 +118,29 @@ def build_folder(folder: Path, build: Callable[[Path], object]) -> Path:
 
     `build` fills a temporary folder that takes the final name only when it returns.
     """
-    from filelock import FileLock
-
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):
+    with _only_one(folder):
         if folder.is_dir():
             return folder
         with whole_folder(folder) as part:
             build(part)
     return folder
+
+
+def remove_built(folder: Path, stale: Callable[[], bool]) -> None:
+    """Remove what `build_folder` made, if it is still `stale` when no other process is at it."""
+    with _only_one(folder):
+        if folder.is_dir() and stale():
+            shutil.rmtree(_gone(folder), ignore_errors=True)
+            remove_folder(folder)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Keep other processes from building or removing `folder`."""
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        yield

@@ -156,6 +156,18 @@ class BatchSource(Protocol):
         ...
 
 
+@runtime_checkable
+class CountingSource(BatchSource, Protocol):
+    """A source whose policy's loss is no mean over examples: over their action steps, say.
+
+    A batch in parts comes to the whole batch's loss then: each part weighs as much as it counts.
+    """
+
+    def counted(self, indices: Sequence[int]) -> int:
+        """Return over how many things the loss of the examples at `indices` is a mean."""
+        ...
+
+
 class Policy(Protocol):
     """A policy that is loaded, with its statistics, on one device."""
 

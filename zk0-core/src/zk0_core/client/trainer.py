@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import torch
 
-from zk0_core.protocols import BatchSource, Objective, Policy
+from zk0_core.protocols import BatchSource, CountingSource, Objective, Policy
 from zk0_core.wire.orders import RoundOrder
 
 MAX_GRAD_NORM = 10.0
@@ -68,14 +68,13 @@ def train_locally(
             group["lr"] = lr
 
         loss = torch.zeros((), device=order.recipe.device)
-        whole = next(batches)
-        for part in in_parts(whole, order.recipe.gradient_accumulation):
+        for part, weight in in_parts(source, next(batches), order.recipe.gradient_accumulation):
             fetching = time.perf_counter()
             batch = source.batch(part)
             seconds_data += time.perf_counter() - fetching
 
             with torch.autocast(device, torch.bfloat16, enabled=order.recipe.amp):
-                share = policy.loss(batch, noise) * (len(part) / len(whole))
+                share = policy.loss(batch, noise) * weight
             share.backward()
             loss += share.detach()
         term = objective.gradient(mu) if objective else None
@@ -101,11 +100,22 @@ def train_locally(
     )
 
 
-def in_parts(indices: Sequence[int], count: int) -> Iterator[Sequence[int]]:
-    """Yield `indices` in `count` parts, or fewer, none larger than need be."""
+def in_parts(
+    source: BatchSource, indices: Sequence[int], count: int
+) -> Iterator[tuple[Sequence[int], float]]:
+    """Yield `indices` in `count` parts, or fewer, none larger than need be, with their weights.
+
+    The mean loss of the whole is the sum of the parts' mean losses times their weights.
+    """
     size = math.ceil(len(indices) / count)
-    for start in range(0, len(indices), size):
-        yield indices[start : start + size]
+    parts = [indices[start : start + size] for start in range(0, len(indices), size)]
+    counts = [_counted(source, part) for part in parts]
+    for part, counted in zip(parts, counts, strict=True):
+        yield part, counted / sum(counts)
+
+
+def _counted(source: BatchSource, indices: Sequence[int]) -> int:
+    return source.counted(indices) if isinstance(source, CountingSource) else len(indices)
 
 
 def loss_before(
@@ -137,4 +147,5 @@ def shuffled_batches(frames: int, batch_size: int, seed: int) -> Iterator[Sequen
 
 
 def _mean(values: list[torch.Tensor]) -> float:
-    return float(torch.stack(values).double().mean()) if values else 0.0
+    # Apple's GPUs have no float64.
+    return float(torch.stack(values).cpu().double().mean()) if values else 0.0

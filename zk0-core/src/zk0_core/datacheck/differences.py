@@ -7,7 +7,7 @@ import attrs
 
 from zk0_core.data import DatasetSchema, Statistics
 from zk0_core.datacheck.findings import Finding
-from zk0_core.datacheck.names import as_toml, camera_pairs, joint_pairs, merged
+from zk0_core.datacheck.names import camera_pairs, joint_pairs, merged, rename_words
 from zk0_core.datacheck.ranges import FULL_TURN_RAD, STATE, arm_joints, arm_reach
 
 DEGREES = 45.0
@@ -25,6 +25,8 @@ class Side:
     """Its address, or whose it is."""
     schema: DatasetSchema
     statistics: Statistics
+    node: bool = False
+    """Whether it is a node's, whose operator can mend it and none of the others."""
 
 
 def reference(sides: Sequence[Side]) -> Side:
@@ -93,7 +95,8 @@ def _cameras(ours: Side, theirs: Side, rename: dict[str, str]) -> Iterator[Findi
     spare = [name for name in theirs.schema.cameras if name not in ours.schema.cameras]
     if missing:
         pairs = {old: new for old, new in rename.items() if old in spare}
-        mend = f"if they show the same, say {as_toml(pairs)} for it" if pairs else "record them"
+        words = rename_words(pairs, theirs.node)
+        mend = f"if they show the same, say {words} for it" if pairs else "record them"
         yield _finding(
             theirs,
             "cameras",
@@ -134,7 +137,8 @@ def _joints(ours: Side, theirs: Side, what: str, rename: dict[str, str]) -> Iter
     else:
         needed = {old: new for old, new in rename.items() if old in pairs}
         mend = (
-            f"if they are the same joints in this order, say {as_toml(needed)} for it"
+            f"if they are the same joints in this order, say {rename_words(needed, theirs.node)} "
+            "for it"
             if needed
             else "no rename map would do for state and action at once: record or convert it"
         )
@@ -190,7 +194,7 @@ def _apart(ours: Side, theirs: Side) -> Iterator[str]:
 def _one_rate(ours: Side, theirs: Side) -> str:
     """Return how both come to the same rate."""
     slow, fast = sorted((ours, theirs), key=lambda side: side.schema.fps)
-    if fast.schema.fps % slow.schema.fps:
+    if fast.schema.fps % slow.schema.fps or (theirs.node and fast is ours):
         return "one policy needs one rate: record or convert it at the same"
     share = fast.schema.fps // slow.schema.fps
     return (

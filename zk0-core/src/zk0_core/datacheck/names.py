@@ -2,7 +2,10 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
+
+from zk0_core.errors import DataError
 
 _ALIKE = (
     {"wrist", "gripper", "hand", "eef"},
@@ -60,10 +63,28 @@ def merged(maps: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
     return both
 
 
-def as_toml(rename: Mapping[str, str]) -> str:
-    """Return a rename map the way a run file has it."""
+def rename_words(rename: Mapping[str, str], node: bool) -> str:
+    """Return a rename map the way a run file has it, or the command of a node."""
+    if node:
+        return " ".join(f"--rename {shlex.quote(f'{old}={new}')}" for old, new in rename.items())
     pairs = ", ".join(f'"{old}" = "{new}"' for old, new in rename.items())
     return f"rename = {{ {pairs} }}"
+
+
+class UnfitNames(DataError):
+    """Data that would fit under other names; the text has them as a run file does."""
+
+    def __init__(self, problem: str, rename: Mapping[str, str]) -> None:
+        """Say `problem`, and which `rename` map would mend it."""
+        super().__init__(problem, dict(rename))  # what another process makes it from again
+
+    def __str__(self) -> str:
+        return self.said(node=False)
+
+    def said(self, *, node: bool) -> str:
+        """Return the text for whoever wrote the run file, or started the node."""
+        problem, rename = self.args
+        return f"{problem}, say {rename_words(rename, node)} for it"
 
 
 def _likeness(one: str, other: str) -> float:

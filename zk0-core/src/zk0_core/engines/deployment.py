@@ -74,6 +74,7 @@ def _carry_out(grid: "Grid", entry: "RunEntry", plan: RunPlan) -> None:
         connect=EMPTY_SECONDS,
         round=entry.round_seconds or None,
         without=True,
+        least=max(1, entry.min_clients),
     )
     with ExitStack() as stack:
         _lock(output, stack)

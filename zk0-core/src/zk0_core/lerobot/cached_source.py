@@ -48,6 +48,10 @@ class CachedSource:
         """Return the number of examples."""
         return len(self._chunks.frames)
 
+    def counted(self, indices: Sequence[int]) -> int:
+        """Return over how many steps the loss of the examples at `indices` is a mean."""
+        return self._chunks.steps(indices)
+
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return what `cached_loss` takes, or of pictures' embeddings what `with_prefix` does."""
         which = np.asarray(indices)

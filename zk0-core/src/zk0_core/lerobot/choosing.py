@@ -1,9 +1,10 @@
 """What the options of an address choose of a LeRobot folder: episodes, and other names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from zk0_core.addresses import HELD_OUT, Address
+from zk0_core.datacheck.findings import numbers
 from zk0_core.errors import DataError
 
 OPTIONS = (HELD_OUT, "partition", "episodes", "fps", "rename")
@@ -23,6 +24,18 @@ def chosen_episodes(address: Address) -> Callable[[int], bool]:
         return index % parts == part and any(low <= index <= high for low, high in ranges)
 
     return chosen
+
+
+def check_recorded(address: Address, recorded: Sequence[int]) -> None:
+    """Raise DataError if the option `episodes` asks for more than were recorded, by index."""
+    if "episodes" not in address.options:
+        return
+    last = max(high for _, high in _ranges(address))
+    if last > recorded[-1]:
+        raise DataError(
+            f"{address.text}: episodes={address.options['episodes']} asks for episode {last}; it "
+            f"has {len(recorded)} episodes, {numbers(recorded)}: choose from those"
+        )
 
 
 def rename_option(address: Address) -> dict[str, str]:

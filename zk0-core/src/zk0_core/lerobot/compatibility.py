@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from zk0_core.data import DatasetSchema
-from zk0_core.datacheck.names import as_toml, camera_pairs
+from zk0_core.datacheck.names import UnfitNames, camera_pairs
 from zk0_core.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,10 +34,16 @@ def check_schema(config: "PreTrainedConfig", schema: DatasetSchema, who: str) ->
     missing = [camera for camera in cameras if camera not in schema.cameras]
     spare = [camera for camera in schema.cameras if camera not in cameras]
     if missing:
-        raise DataError(
+        problem = (
             f"{who} has no camera {', '.join(missing)}, which the policy takes; "
-            f"it has {', '.join(schema.cameras) or 'none'}; {_remedy(missing, spare)}"
+            f"it has {', '.join(schema.cameras) or 'none'}"
         )
+        if len(spare) < len(missing):
+            raise DataError(
+                f"{problem}; record it, or name the cameras to use with the option `cameras` of "
+                '"lerobot"'
+            )
+        raise UnfitNames(f"{problem}; if they show the same", camera_pairs(spare, missing))
     for what, names, feature in (
         ("observation.state", schema.state, config.robot_state_feature),
         ("action", schema.action, config.action_feature),
@@ -47,13 +53,6 @@ def check_schema(config: "PreTrainedConfig", schema: DatasetSchema, who: str) ->
                 f"{who} has {len(names)} joints in {what} ({', '.join(names)}), "
                 f"the policy takes {feature.shape[0]}; choose a dataset of the same robot"
             )
-
-
-def _remedy(missing: list[str], spare: list[str]) -> str:
-    """Return what would mend missing cameras."""
-    if len(spare) < len(missing):
-        return 'record it, or name the cameras to use with the option `cameras` of "lerobot"'
-    return f"if they show the same, say {as_toml(camera_pairs(spare, missing))} for it"
 
 
 def check_supported(config: Any) -> None:

@@ -21,7 +21,7 @@ from zk0_core.lerobot.checks import (
     check_times,
     check_widths,
 )
-from zk0_core.lerobot.choosing import chosen_episodes, rename_option
+from zk0_core.lerobot.choosing import check_recorded, chosen_episodes, rename_option
 from zk0_core.lerobot.tables import (
     fingerprint,
     matrix,
@@ -79,11 +79,12 @@ class LeRobotRobotDataset:
         self._meta = read_episodes(uri, folder)
         tasks = read_tasks(uri, folder)
         everything = episodes_of(rows, tasks, self.state, self.action)
+        self.recorded = [episode.index for episode in everything]
+        """All its episodes, chosen or not, by index."""
         self.episodes: Sequence[Episode] = [e for e in everything if wanted(e.index)]
         if not self.episodes:
             raise DataError(
-                f"{uri}: no episode is chosen; it has episodes "
-                f"{numbers([episode.index for episode in everything])}"
+                f"{uri}: no episode is chosen; it has episodes {numbers(self.recorded)}"
             )
         self.schema = self._schema(tuple(dict.fromkeys(e.task for e in self.episodes)))
         self._refuse(self._check_rows(rows, tasks, everything))
@@ -213,6 +214,7 @@ def open_folder(address: Address, folder: Path) -> RobotDataset:
     dataset = LeRobotRobotDataset(
         address.text, folder, held_out=held_out, wanted=chosen_episodes(address)
     )
+    check_recorded(address, dataset.recorded)
     if not 0 <= held_out <= len(dataset.episodes):
         raise DataError(
             f"{dataset.uri}: {HELD_OUT}={held_out} is out of range; it has "

@@ -40,6 +40,11 @@ class Chunks:
         first, last = self._first[indices][:, None], self._last[indices][:, None]
         return np.clip(wanted, first, last), (wanted < first) | (wanted > last)
 
+    def steps(self, indices: Sequence[int]) -> int:
+        """Return how many steps of the chunks at `indices` are no padding."""
+        padding = self.actions(np.asarray(indices))[1]
+        return int(padding.size - padding.sum())
+
 
 class PictureSource:
     """Examples with their pictures, for any policy."""
@@ -50,16 +55,31 @@ class PictureSource:
         chunks: Chunks,
         pictures: Mapping[str, Rows],
         preprocess: Preprocess,
+        *,
+        by_step: bool,
     ) -> None:
-        """Serve `chunks`; `pictures` are (N, 3, H, W) uint8 by camera."""
+        """Serve `chunks`.
+
+        Args:
+            dataset: Where they lie.
+            chunks: Which they are.
+            pictures: (N, 3, H, W) uint8 by camera.
+            preprocess: The policy's preprocessor.
+            by_step: Whether the policy's loss is a mean over steps that are no padding.
+        """
         self._dataset = dataset
         self._chunks = chunks
         self._pictures = pictures
         self._preprocess = preprocess
+        self._by_step = by_step
 
     def __len__(self) -> int:
         """Return the number of examples."""
         return len(self._chunks.frames)
+
+    def counted(self, indices: Sequence[int]) -> int:
+        """Return over how many steps, or examples, the loss of those at `indices` is a mean."""
+        return self._chunks.steps(indices) if self._by_step else len(indices)
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return a batch as the policy's own preprocessor gives it."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from zk0_core.protocols import BatchSource
 
+_MEAN_OVER_STEPS = ("smolvla", "act")
+"""Policies whose loss leaves a chunk's padding out of the mean; others count it as well."""
+
 
 class LeRobotPolicy:
     """One of LeRobot's policies on one device."""
@@ -141,7 +144,8 @@ class LeRobotPolicy:
             for camera in self._cameras
         }
         chunks = Chunks(dataset, episodes, config.action_delta_indices or [0])
-        return PictureSource(dataset, chunks, pictures, self._pre)
+        by_step = config.type in _MEAN_OVER_STEPS
+        return PictureSource(dataset, chunks, pictures, self._pre, by_step=by_step)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> torch.Tensor:
         """Return the mean loss over `batch`, a batch of `source`."""

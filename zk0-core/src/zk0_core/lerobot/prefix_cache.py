@@ -7,9 +7,12 @@ layers to do as well, and take a tenth. Both are kept as they were computed, to 
 no bfloat16, whose bits are kept as whole numbers.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -39,6 +42,8 @@ CHECKED = 4
 beside it, to compare it with at every start."""
 _FRAMES = 32
 """How many frames are computed at once."""
+_UNREADABLE = (FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+"""What reading fails with where files are cut off, damaged or gone."""
 
 
 class Inexact(DataError):
@@ -129,7 +134,7 @@ class CacheOf:
         Raises:
             Inexact: if what was tried is no number.
         """
-        if self.folder.is_dir():
+        with contextlib.suppress(*_UNREADABLE):
             return int(np.load(self.folder / "values.npy", mmap_mode="r").nbytes)
         return self.tried.values[0].nbytes * len(self.dataset.state)
 
@@ -159,15 +164,30 @@ class CacheOf:
         """Return the cache, computed where it is not there yet; safe for several processes.
 
         Raises:
-            Inexact: if a value is no number.
+            Inexact: if a value is no number, or what is there cannot be read.
             DataError: if the pictures don't match the frames.
             OSError: if the disk is full after all.
         """
-        folder = build_folder(self.folder, lambda part: _compute(part, self, progress))
-        small = dict(np.load(folder / "small.npz"))
-        pictures = dict(np.load(folder / "checked.npz"))
-        values = np.load(folder / "values.npy", mmap_mode="r")
-        return FrameCache(values, small, pictures.pop("frames"), pictures)
+        while True:
+            folder = build_folder(self.folder, lambda part: _compute(part, self, progress))
+            try:
+                return _read(folder)
+            except _UNREADABLE as problem:
+                if folder.is_dir():
+                    raise Inexact(
+                        f"{self.dataset.uri}: cached {self.kind.text} cannot be read: {problem}"
+                    ) from problem
+                # Another process has just removed it.
+
+
+def _read(folder: Path) -> FrameCache:
+    # Opened here: of what is no archive, NumPy leaves the file open.
+    with (folder / "small.npz").open("rb") as file:
+        small = dict(np.load(file))
+    with (folder / "checked.npz").open("rb") as file:
+        pictures = dict(np.load(file))
+    values = np.load(folder / "values.npy", mmap_mode="r")
+    return FrameCache(values, small, pictures.pop("frames"), pictures)
 
 
 def tasks_of(dataset: RobotDataset) -> np.ndarray:

@@ -12,31 +12,20 @@ from zk0_core.cache import SPARE, cache_limit
 from zk0_core.data import Progress, RobotDataset
 from zk0_core.disk import free_bytes, is_full
 from zk0_core.joined import parts_of
-from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
-from zk0_core.lerobot.cached_source import CachedSource, Part, within
+from zk0_core.lerobot.cached_source import CachedSource, Part
+from zk0_core.lerobot.exactness import exact_cache, refusal
 from zk0_core.lerobot.examples import Chunks, Preprocess, observation
-from zk0_core.lerobot.flow import flow_draws
 from zk0_core.lerobot.prefix_cache import (
     KINDS,
     CacheOf,
-    FrameCache,
     Inexact,
     MakeBatch,
-    as_computed,
     tasks_of,
 )
 from zk0_core.lerobot.prefix_model import Batch
 
 if TYPE_CHECKING:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-
-TOLERANCE = 1e-5
-"""Relative difference of loss up to which a cache is taken for exact: a sum over more frames at
-once may be taken in another order."""
-ROUGH_TOLERANCE = 2e-3
-"""The same where weights are bfloat16: another order may tip a sum to its other neighbour."""
-GROSSLY = 10
-"""Times the tolerance, beyond which a cache is not even begun."""
 
 
 def prefix_source(
@@ -67,7 +56,7 @@ def prefix_source(
             for part, make in zip(parts, makers, strict=True)
         ]
         try:
-            reason = _no_room(wanted)
+            reason = _refused(wanted) or _no_room(wanted)
             if reason is None:
                 return _checked_source(wanted, preprocess, chunks, progress)
         except Inexact as problem:
@@ -83,6 +72,11 @@ def prefix_source(
     else:
         logger.warning("{}; training from pictures, several times slower", "; ".join(reasons))
     return None
+
+
+def _refused(wanted: list[CacheOf]) -> str | None:
+    """Return why one of the caches of a dataset's parts was given up before; None if none was."""
+    return next((why for cache in wanted if (why := refusal(cache))), None)
 
 
 def _no_room(wanted: list[CacheOf]) -> str | None:
@@ -131,19 +125,9 @@ def _checked(wanted: CacheOf, preprocess: Preprocess, progress: Progress | None)
     if (part := known.get(wanted.folder)) is not None:
         return part
     state, action = _normalised(wanted.policy, preprocess, wanted.dataset)
-    tolerance = _tolerance(wanted.policy)
-    if not wanted.folder.is_dir():
-        # What is far off shows on few frames, before all videos are decoded for it.
-        _require_exact(wanted, wanted.tried, state, action, GROSSLY * tolerance)
-    cache = wanted.load(progress)
-    _require_exact(wanted, cache, state, action, tolerance)
+    cache = exact_cache(wanted, state, action, progress)
     known[wanted.folder] = part = Part(cache, state, action)
     return part
-
-
-def _tolerance(policy: "SmolVLAPolicy") -> float:
-    whole = all(param.dtype == torch.float32 for param in policy.parameters())
-    return TOLERANCE if whole else ROUGH_TOLERANCE
 
 
 def observations_of(
@@ -181,48 +165,3 @@ def _normalised(
         }
     )
     return policy.prepare_state(batch).cpu(), policy.prepare_action(batch).cpu()
-
-
-def _require_exact(
-    of: CacheOf,
-    cache: FrameCache,
-    state: torch.Tensor,
-    action: torch.Tensor,
-    tolerance: float,
-) -> None:
-    """Raise Inexact if the loss from `cache` is not that from the pictures beside it."""
-    plain, cached = _losses_both_ways(of, cache, state, action)
-    if abs(plain - cached) > tolerance * abs(plain):
-        raise Inexact(
-            f"{of.dataset.uri}: loss from cached {of.kind.text} is {cached:.6f}, from "
-            f"pictures {plain:.6f}"
-        )
-
-
-@torch.no_grad()
-def _losses_both_ways(
-    of: CacheOf, cache: FrameCache, state: torch.Tensor, action: torch.Tensor
-) -> tuple[float, float]:
-    """Return the loss of some frames, from all over the dataset, from pictures and the cache."""
-    policy, frames = of.policy, cache.frames
-    device, steps = policy.config.device, policy.config.chunk_size
-    # A frame's own action serves for its whole chunk: what is compared are the prefixes. Chunks end
-    # early, each at another step, as some do in training.
-    padding = np.arange(steps) > steps - 1 - np.arange(len(frames))[:, None] % steps
-    chunk = action[frames][:, None].expand(-1, steps, -1).to(device)
-    noise, time = flow_draws(policy.config, len(frames), torch.Generator().manual_seed(0))
-    noise, time = noise.to(device), time.to(device)
-    batch = of.make_batch(cache.pictures, frames)
-    batch["action"] = chunk[..., : policy.config.action_feature.shape[0]]
-    batch["action_is_pad"] = torch.from_numpy(padding).to(device)
-    plain = policy.forward(batch, noise=noise, time=time)[0]
-    kept = {name: torch.from_numpy(rows[frames]).to(device) for name, rows in cache.small.items()}
-    cached = {
-        of.kind.name: as_computed(cache.values[frames]).to(device).float(),
-        **kept,
-        "state": state[frames].to(device),
-        "actions": chunk,
-        "steps": within(padding, device),
-    }
-    ours = cached_loss(policy, **with_prefix(policy, cached), noise=noise, time=time)
-    return float(plain), float(ours)

@@ -56,7 +56,10 @@ class Translation:
             if key in self.config:
                 self.run[name] = self._carry(key, name, keep=key == "eta_min")
         quorum = self.config.pop("min-fit-clients", None)
-        asked = count_of_round(clients, float(self.run.get("fraction", 1)))
+        fraction = self.run.get("fraction", 1)
+        # What is no share is refused by name, with all other values, once the run file is whole.
+        is_share = isinstance(fraction, int | float) and 0 < fraction <= 1
+        asked = count_of_round(clients, fraction if is_share else 1)
         if isinstance(quorum, int) and quorum > asked:
             self._leave("min-fit-clients", quorum, f"a round asks {asked} of {clients} clients")
         elif quorum is not None:

@@ -41,6 +41,8 @@ class Patience:
     """Seconds after which an answer comes too late; None to wait as long as its node is there."""
     without: bool = False
     """Whether to go on without clients that cannot take part, rather than to stop."""
+    least: int = 1
+    """How many there have to be to begin, where others cannot take part."""
 
     def pause(self, waited: float) -> float:
         """Return the seconds until the next look, after so many of waiting for replies."""

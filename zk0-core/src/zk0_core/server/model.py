@@ -12,6 +12,7 @@ from zk0_core.cache import limit_caches
 from zk0_core.data import DatasetSchema, Statistics, evaluation_episodes
 from zk0_core.datacheck.findings import require_fit
 from zk0_core.datacheck.inspection import inspect
+from zk0_core.datacheck.names import UnfitNames
 from zk0_core.errors import DataError
 from zk0_core.files import whole_file, write_json
 from zk0_core.parameters import set_params, to_numpy
@@ -44,6 +45,8 @@ class Start:
 
     params: Tensors
     frozen: str
+    unfit: Mapping[str, str]
+    """Clients whose data lack what the policy takes, and what that is."""
 
 
 _loaded: dict[str, tuple[ModelRef, Policy]] = {}
@@ -79,16 +82,24 @@ def write_params(path: Path, params: Tensors) -> str:
     return fingerprint(params)
 
 
-def start_model(ref: ModelRef, reports: Sequence[SchemaReport]) -> Start:
-    """Return the untrained parameters, after checking that every client's data fits the policy.
+def start_model(ref: ModelRef, reports: Sequence[SchemaReport], nodes: bool) -> Start:
+    """Return the untrained parameters, and which clients' data don't fit the policy.
 
-    Raises:
-        DataError: if a client's schema lacks what the policy takes.
+    Args:
+        ref: The model.
+        reports: What clients said of their data.
+        nodes: Whether they are a federation's, whose operators mend their own.
     """
     policy = load_model(ref)
+    unfit: dict[str, str] = {}
     for report in reports:
-        policy.check(report.schema, f"client {report.client!r} ({report.dataset})")
-    return Start(to_numpy(policy.trainable()), policy.frozen_fingerprint())
+        try:
+            policy.check(report.schema, f"client {report.client!r} ({report.dataset})")
+        except UnfitNames as problem:
+            unfit[report.client] = problem.said(node=nodes)
+        except DataError as problem:
+            unfit[report.client] = str(problem)
+    return Start(to_numpy(policy.trainable()), policy.frozen_fingerprint(), unfit)
 
 
 def save_model(ref: ModelRef, folder: Path) -> None:
@@ -108,31 +119,36 @@ def read_facts(folder: Path) -> ModelRef:
     return _converter.structure(json.loads((folder / FACTS).read_text()), ModelRef)
 
 
-def check_overlap(evaluations: Sequence[EvaluationPlan], reports: Sequence[SchemaReport]) -> None:
-    """Raise DataError if an episode to evaluate on is one that a client trains on.
+def overlaps(
+    evaluations: Sequence[EvaluationPlan], reports: Sequence[SchemaReport]
+) -> dict[str, str]:
+    """Return which clients train on an episode to evaluate on, and on which.
 
     Datasets to evaluate on are looked through as well, as clients do it with theirs.
 
     Args:
         evaluations: Those whose recorded episodes are read.
         reports: What the clients said of their training episodes.
+
+    Raises:
+        DataError: if there is nothing to evaluate on, or it cannot be read.
     """
-    trained: Mapping[str, str] = {
-        episode.hash: report.client for report in reports for episode in report.episodes
-    }
+    trained = [(episode.hash, report.client) for report in reports for episode in report.episodes]
+    found: dict[str, str] = {}
     for evaluation in evaluations:
         uri = evaluation.dataset
         dataset = open_dataset(uri, evaluation.rename)
         require_fit(inspect(dataset).findings, logger.warning)
-        held_out = evaluation_episodes(dataset)
+        held_out = {episode.hash: episode.index for episode in evaluation_episodes(dataset)}
         if not held_out:
             raise DataError(
                 f"evaluation dataset {uri} holds out no episode; add ?eval_episodes=5, "
                 "or split=eval for simulated ones"
             )
-        for episode in held_out:
-            if (client := trained.get(episode.hash)) is not None:
-                raise DataError(
-                    f"evaluation dataset {uri}: episode {episode.index} is also trained on by "
+        for hash, client in trained:
+            if hash in held_out and client not in found:
+                found[client] = (
+                    f"evaluation dataset {uri}: episode {held_out[hash]} is also trained on by "
                     f"client {client!r}; hold it out there with ?eval_episodes"
                 )
+    return found

@@ -9,16 +9,14 @@ from flwr.serverapp import Grid
 from loguru import logger
 
 from zk0_core.disk import require_room, round_bytes
-from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
-from zk0_core.errors import RoundError, UsageError, Zk0Error
+from zk0_core.errors import RoundError, UsageError
 from zk0_core.history import RoundRecord
 from zk0_core.parts import (
     build_broadcast_codec,
     build_codec,
     build_reporter,
     build_strategy,
-    reads_episodes,
     strategy_record,
 )
 from zk0_core.personal import check_personal, personal_patterns
@@ -29,21 +27,13 @@ from zk0_core.server.budget import RoundBudget, planned_budget
 from zk0_core.server.checkpoint import Checkpoint
 from zk0_core.server.evaluation import Diverged, after_divergence, score_model
 from zk0_core.server.exchange import Exchange
-from zk0_core.server.model import (
-    ModelRef,
-    Start,
-    check_overlap,
-    read_facts,
-    save_model,
-    start_model,
-    write_facts,
-    write_params,
-)
-from zk0_core.server.output import FACTS, RunFolder
-from zk0_core.server.preflight import Roster, call_roll, check_alike, pooled_statistics
+from zk0_core.server.gathering import Gathering
+from zk0_core.server.model import ModelRef, Start, save_model, write_params
+from zk0_core.server.output import RunFolder
+from zk0_core.server.preflight import Roster
 from zk0_core.server.rounds import Federation, run_round
 from zk0_core.tensors import Tensors
-from zk0_core.wire.orders import SchemaReport, order_of_round_0
+from zk0_core.wire.orders import order_of_round_0
 
 
 class Server:
@@ -81,7 +71,8 @@ class Server:
         for reporter in reporters:
             reporter.start(self.plan, self._folder.path)
         exchange = self._exchange(grid, self._folder.path / "spool")
-        roster, model, start = self._preflight(exchange)
+        gathering = Gathering(self.plan, exchange, self.workers, self._folder.path / "start")
+        roster, model, start = self._preflight(gathering)
         count = len(roster.names)
         self.budget = self.workers.submit(0, planned_budget, model, self.plan, count).result()
         logger.bind(shown=True).info("{}", self.budget)
@@ -97,7 +88,7 @@ class Server:
             # Round 0 is recorded already: who cannot take part is asked again, for the next record.
             federation = attrs.evolve(federation, roster=attrs.evolve(roster, unfit={}))
         for round in range(len(self.history.rounds), self.plan.rounds + 1):
-            roster = self._present(exchange, federation.roster, model)
+            roster = gathering.present(federation.roster, model)
             federation = attrs.evolve(federation, roster=roster)
             self._require_room(f"round {round}", params, len(roster.names))
             params, record = run_round(federation, round, params, self.history)
@@ -108,29 +99,13 @@ class Server:
         for reporter in reporters:
             reporter.finish(self.history)
 
-    def _preflight(self, exchange: Exchange) -> tuple[Roster, ModelRef, Start]:
-        roster = call_roll(exchange, recipe_of(self.plan), expected=max(1, len(self.plan.clients)))
-        check_alike(roster.reports)
-        self._check_overlap(roster.reports)
-        model = self._model(roster)
-        start = self.workers.submit(0, start_model, model, roster.reports).result()
+    def _preflight(self, gathering: Gathering) -> tuple[Roster, ModelRef, Start]:
+        # A run that goes on has begun: whoever has left since is missed by nobody.
+        least = gathering.exchange.patience.least if self._checkpoint is None else 1
+        roster, model, start = gathering.begin(least)
         check_personal(start.params, personal_patterns(self.plan.strategy))
         logger.info("{} clients: {}", len(roster.names), ", ".join(roster.names))
         return roster, model, start
-
-    def _model(self, roster: Roster) -> ModelRef:
-        """Return the model to start with; its statistics are decided once and for all rounds."""
-        decided = self._folder.path / "start"
-        if not (decided / FACTS).is_file():
-            model = ModelRef(
-                recipe=recipe_of(self.plan),
-                schema=roster.reports[0].schema,
-                statistics=pooled_statistics(roster.reports),
-                params=None,
-            )
-            write_facts(model, decided)
-            return model
-        return attrs.evolve(read_facts(decided), recipe=recipe_of(self.plan))
 
     def _beginning(self, start: Start) -> Tensors:
         """Return the parameters of round 0."""
@@ -143,30 +118,6 @@ class Server:
                 "the policy that it was trained with, or start afresh"
             )
         return given
-
-    def _check_overlap(self, reports: Sequence[SchemaReport]) -> None:
-        recorded = [
-            evaluation
-            for evaluation in self.plan.evaluations
-            if reads_episodes(evaluation.evaluator)
-        ]
-        self.workers.submit(0, check_overlap, recorded, reports).result()
-
-    def _present(self, exchange: Exchange, before: Roster, model: ModelRef) -> Roster:
-        """Return who takes part in the next round: newcomers that fit, and nobody who has left."""
-        roster = call_roll(exchange, model.recipe, expected=1, before=before)
-        for report in [each for each in roster.reports if each.client not in before.nodes]:
-            try:
-                check_alike((before.reports[0], report))
-                self._check_overlap([report])
-                self.workers.submit(0, start_model, model, [report]).result()
-                logger.info("{} joins", report.client)
-            except Zk0Error as problem:
-                logger.warning("{} cannot join: {}", report.client, problem)
-                roster = roster.without(report.client, str(problem))
-        for name in sorted(before.nodes.keys() - roster.nodes.keys()):
-            logger.warning("{} has left", name)
-        return roster
 
     def _federation(
         self, exchange: Exchange, roster: Roster, model: ModelRef, start: Start
