@@ -235,7 +235,7 @@ def _certificate_problem(address: ServerAddress, problem: ssl.SSLCertVerificatio
     if problem.verify_code == EXPIRED:
         return Zk0Error(
             f"the certificate of {address} has expired, if this machine's clock ({here}) is right; "
-            "the server's admin gets a new one with zk0 server stop and zk0 server start"
+            "zk0 server status, on the server, says how to have a new one"
         )
     if problem.verify_code == NOT_YET:
         return Zk0Error(
@@ -250,7 +250,7 @@ def _certificate_problem(address: ServerAddress, problem: ssl.SSLCertVerificatio
         )
     return Zk0Error(
         f"the certificate of {address} is not from the authority that this node trusts "
-        f"({problem.verify_message}); check the address, or enroll again with the fingerprint that "
+        f"({problem.verify_message}); check the address, or enroll again with the authority that "
         "zk0 server status shows"
     )
 
