@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from tests.foreign import ForeignAuthority
+from zk0_core.engines._flower_control import KnownNode
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE
 from zk0_core.federation import front
+from zk0_core.federation.certificates import ensure_node_key, public_key_bytes
+from zk0_core.federation.enrolment import invite, read_invitation
 from zk0_core.federation.folder import ServerFolder
-from zk0_core.federation.front import AUTHORITY, Front
+from zk0_core.federation.front import AUTHORITY, HELLO, JOIN, Front
 from zk0_core.federation.records import ServerSettings, write
 
 
@@ -41,6 +44,46 @@ def asked(served: Front, path: str, **question: str) -> tuple[int, dict[str, Any
 
     start, content = asyncio.run(post(served, path, receive))
     return start["status"], json.loads(content["body"])
+
+
+class Nodes:
+    """The nodes of a SuperLink, without one; it counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.known: list[KnownNode] = []
+
+    def nodes(self) -> list[KnownNode]:
+        self.asked += 1
+        return list(self.known)
+
+    def register(self, name: str, public_key: bytes) -> None:
+        self.known.append(KnownNode(len(self.known), name, public_key, False, "2026-01-01", ""))
+
+
+def test_who_asks_on_and_on_does_not_reach_the_superlink(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "KEPT_SECONDS", 3600.0)
+    served, nodes = Front(ServerFolder(tmp_path / "main" / "server"), "127.0.0.1:1"), Nodes()
+    served._control = nodes  # type: ignore[assignment]
+    for _ in range(3):
+        status, answer = asked(served, HELLO, public_key="nobody's")
+        assert (status, answer["name"]) == (200, None)
+    assert nodes.asked == 1
+
+
+def test_who_has_just_joined_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "KEPT_SECONDS", 3600.0)
+    folder = ServerFolder(tmp_path / "main" / "server")
+    served = Front(folder, "127.0.0.1:1")
+    served._control = Nodes()  # type: ignore[assignment]
+    key = ensure_node_key(tmp_path / "key")
+    pem = public_key_bytes(key).decode()
+    assert asked(served, HELLO, public_key=pem)[1]["name"] is None
+    token = read_invitation(invite(folder, "arms:9443", "3f9a", hours=1))[2]
+    assert asked(served, JOIN, token=token, name="ann", public_key=key) == (200, {"name": "ann"})
+    assert asked(served, HELLO, public_key=pem)[1]["name"] == "ann"
 
 
 def test_an_authority_that_the_server_does_not_have(tmp_path: Path) -> None:

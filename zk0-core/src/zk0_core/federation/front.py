@@ -8,12 +8,13 @@ calls of our own are answered here: whether a node may come, and an invitation t
 import asyncio
 import json
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from zk0_core.engines._flower_control import Control
+from zk0_core.engines._flower_control import Control, KnownNode
 from zk0_core.engines._flower_http import Receive, Scope, Send, TooLarge, body
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
 from zk0_core.engines.quiet import PIECE_BYTES
@@ -34,6 +35,8 @@ BODY_SECONDS = 600.0
 MAX_OWN_BODY = 16 * 2**10
 """Bytes of a request that is answered here."""
 UPSTREAM_SECONDS = 60.0
+KEPT_SECONDS = 1.0
+"""How old the list of nodes may be: whoever asks, and however often, the SuperLink is spared."""
 
 NODE_PATHS = {FLEET + call for call in NODE_CALLS}
 
@@ -46,6 +49,9 @@ class Front:
         self._address = control
         self._upstream: httpx.AsyncClient | None = None
         self._control: Control | None = None
+        self._lock = threading.Lock()
+        self._known: list[KnownNode] = []
+        self._known_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -166,9 +172,8 @@ class Front:
         """Tell a node what it needs to know before it connects."""
         from zk0_core.wire.orders import WIRE_VERSION
 
-        assert self._control is not None
         public_key = str(asked["public_key"]).encode()
-        known = [node for node in self._control.nodes() if node.public_key == public_key]
+        known = [node for node in self._nodes() if node.public_key == public_key]
         if known and "dataset" in asked:
             keep(self._folder, known[0].name, public_key, asked)
         return {
@@ -178,6 +183,15 @@ class Front:
             "name": known[0].name if known else None,
             "online": bool(known) and known[0].online,
         }
+
+    def _nodes(self) -> list[KnownNode]:
+        """Return the approved nodes, as they were a second ago at most."""
+        assert self._control is not None
+        with self._lock:
+            if time.monotonic() > self._known_until:
+                self._known = self._control.nodes()
+                self._known_until = time.monotonic() + KEPT_SECONDS
+            return self._known
 
     def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Let a node in that has an invitation."""
@@ -191,6 +205,9 @@ class Front:
             name=str(asked["name"]),
             public_key=str(asked["public_key"]),
         )
+        # It says hello next.
+        with self._lock:
+            self._known_until = 0.0
         return {"name": str(asked["name"])}
 
 
