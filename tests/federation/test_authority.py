@@ -1,4 +1,4 @@
-"""What nodes are told to trust, whoever's certificate they see, and what is said of its end."""
+"""What nodes are told to trust, by the certificate that they see, and what is said of its end."""
 
 import datetime
 from pathlib import Path
