@@ -3,16 +3,18 @@ import json
 import shutil
 import sys
 from collections import namedtuple
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.foreign import ForeignAuthority
 from zk0_cli import checks
-from zk0_cli.checks_node import check_datasets, check_servers
+from zk0_cli.checks_node import check_certificates, check_datasets, check_servers
 from zk0_core.federation.certificates import ensure_authority, ensure_node_key
-from zk0_core.federation.folder import NodeFolder
+from zk0_core.federation.folder import NodeFolder, ServerFolder
 from zk0_core.federation.processes import free_port
-from zk0_core.federation.records import NodeSettings, write
+from zk0_core.federation.records import NodeSettings, ServerSettings, write
 from zk0_core.files import write_bytes
 
 Usage = namedtuple("Usage", "total used free")
@@ -97,6 +99,33 @@ def test_datasets_are_looked_at_where_they_are_named(tmp_path: Path) -> None:
     assert fit.found.startswith("2 episodes, ")
     assert (unfit.name, unfit.ok, unfit.found) == (gone, False, f"no folder {tmp_path}/gone")
     assert unfit.fix
+
+
+def test_certificates_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From elsewhere, and of a server that runs: its own is made anew at the next start."""
+    monkeypatch.setenv("ZK0_HOME", str(tmp_path))
+    assert check_certificates() == []
+    ends = {"desk": 20.5, "lab": 90}
+    pairs = {name: ForeignAuthority(tmp_path / name).sign(days=ends[name]) for name in ends}
+    pairs["none"] = (tmp_path / "none.pem", tmp_path / "none.key")
+    for name, (certificate, key) in pairs.items():
+        settings = ServerSettings(certificate=str(certificate), key=str(key))
+        write(ServerFolder.of(name).settings, settings)
+    write(ServerFolder.of("own").settings, ServerSettings())
+    until = [f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" for days in ends.values()]
+    soon, late, missing = check_certificates()
+    certificate, key = pairs["desk"]
+    assert soon == checks.CheckResult(
+        "certificate, desk",
+        False,
+        f"{certificate} holds until {until[0]}, in 20 days",
+        f"put a new one there, and its key into {key}: the server takes them up by itself",
+    )
+    assert late == checks.CheckResult("certificate, lab", True, f"holds until {until[1]}")
+    assert (missing.name, missing.ok) == ("certificate, none", False)
+    assert missing.found == (
+        f"certificate {pairs['none'][0]} cannot be read: No such file or directory"
+    )
 
 
 def test_a_server_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

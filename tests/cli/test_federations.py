@@ -128,6 +128,14 @@ def served_once(home: Path) -> None:
             "--cert and --key go together; give both",
         ),
         (
+            "server start --cert a.pem --key a.key --no-cert",
+            "--cert a.pem and --no-cert exclude each other; keep one",
+        ),
+        (
+            "server start --address arms --no-address",
+            "--address arms and --no-address exclude each other; keep one",
+        ),
+        (
             "server start --cert a.pem --key a.key",
             "--cert a.pem is not there; check the path",
         ),

@@ -239,13 +239,6 @@ def test_without_tls_there_is_no_answer(served: World) -> None:
             assert b"HTTP" not in plain.recv(1000)
 
 
-def test_only_the_front_listens_outside_loopback(served: World) -> None:
-    """Every listening socket of the server's processes is on 127.0.0.1 here, but on that port."""
-    process = process_of(served.server)
-    assert process.control.startswith("127.0.0.1:")
-    assert process.address == served.address
-
-
 def test_after_all_that_the_server_still_serves(served: World) -> None:
     wait_until("the server answers", lambda: Outside(served).post("/zk0/authority").status == 200)
 

@@ -1,21 +1,26 @@
 """Who may take part: names, keys and invitations."""
 
+import ssl
 from pathlib import Path
 
+import certifi
 import pytest
 
+from tests.answering import Asked, answering
+from tests.foreign import ForeignAuthority
+from zk0_cli.client_enroll import join_by
 from zk0_core.engines._flower_control import KnownNode
 from zk0_core.errors import UsageError
 from zk0_core.federation import enrolment
 from zk0_core.federation.certificates import (
     ensure_authority,
     ensure_node_key,
-    fingerprint,
     key_id,
     public_key_bytes,
 )
 from zk0_core.federation.enrolment import approve, find_node, invite, read_invitation, take_up
-from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.folder import NodeFolder, ServerFolder
+from zk0_core.federation.records import NodeSettings, read
 
 
 class Nodes:
@@ -97,9 +102,9 @@ def test_a_node_that_is_not_there(nodes: Nodes, key: str) -> None:
 
 
 def test_an_invitation_holds_once(server: ServerFolder, nodes: Nodes, key: str) -> None:
-    text = invite(server, "arms:9443", hours=1)
+    text = invite(server, "arms:9443", "3f9a", hours=1)
     address, authority, token = read_invitation(text)
-    assert (address, authority) == ("arms:9443", fingerprint(server.ca))
+    assert (address, authority) == ("arms:9443", "3f9a")
     assert token not in server.invitations.read_text()
     take_up(server, nodes, token=token, name="left", public_key=key)
     assert [node.name for node in nodes.known] == ["left"]
@@ -112,7 +117,7 @@ def test_who_is_let_in_already_may_ask_again(
     server: ServerFolder, nodes: Nodes, key: str, tmp_path: Path
 ) -> None:
     """Its dataset could not be opened, or the answer was lost: it is started in the same way."""
-    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    token = read_invitation(invite(server, "arms:9443", "3f9a", hours=1))[2]
     for _ in range(3):
         take_up(server, nodes, token=token, name="left", public_key=key)
     assert [node.name for node in nodes.known] == ["left"]
@@ -128,7 +133,7 @@ def test_an_invitation_of_who_is_let_in_already_is_used_up(
     server: ServerFolder, nodes: Nodes, key: str, tmp_path: Path
 ) -> None:
     """As after a loss of power just before it was written down."""
-    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    token = read_invitation(invite(server, "arms:9443", "3f9a", hours=1))[2]
     approve(nodes, "left", key)
     take_up(server, nodes, token=token, name="left", public_key=key)
     other = ensure_node_key(tmp_path / "other.key")
@@ -137,10 +142,33 @@ def test_an_invitation_of_who_is_let_in_already_is_used_up(
     )
 
 
+def test_an_invitation_to_a_server_that_everybody_trusts(
+    server: ServerFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its certificate is from an authority that comes with this machine; here that is a test's."""
+    foreign = ForeignAuthority(tmp_path / "foreign")
+    certificate, private = foreign.sign(with_root=False)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, private)
+    monkeypatch.setattr(certifi, "where", lambda: str(foreign.root))
+    asked: list[Asked] = []
+
+    def say(question: Asked) -> tuple[int, bytes]:
+        asked.append(question)
+        return 200, b"{}"
+
+    node = NodeFolder(tmp_path / "client")
+    with answering(say, tls) as address:
+        join_by(invite(server, address, "system", hours=1), node, "left", insecure=False)
+    assert [question.path for question in asked] == ["/zk0/join"]
+    assert node.ca.read_bytes() == foreign.root.read_bytes()
+    assert read(node.settings, NodeSettings) == NodeSettings(server=address, name="left")
+
+
 def test_an_invitation_runs_out(
     server: ServerFolder, nodes: Nodes, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    token = read_invitation(invite(server, "arms:9443", "3f9a", hours=1))[2]
     later = enrolment.time.time() + 3601
     monkeypatch.setattr(enrolment.time, "time", lambda: later)
     assert "has run out" in refused(
@@ -151,7 +179,7 @@ def test_an_invitation_runs_out(
 def test_an_invitation_that_is_refused_is_not_used_up(
     server: ServerFolder, nodes: Nodes, key: str
 ) -> None:
-    token = read_invitation(invite(server, "arms:9443", hours=1))[2]
+    token = read_invitation(invite(server, "arms:9443", "3f9a", hours=1))[2]
     refused(take_up, server, nodes, token=token, name="../up", public_key=key)
     take_up(server, nodes, token=token, name="left", public_key=key)
     assert [node.name for node in nodes.known] == ["left"]

@@ -2,18 +2,19 @@
 
 import datetime
 import socket
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.network.hello import Serve
 from zk0_core.errors import UsageError, Zk0Error
-from zk0_core.federation import certificates
-from zk0_core.federation.certificates import (
-    ensure_authority,
-    fingerprint,
-)
+from zk0_core.federation import certificates, connecting
+from zk0_core.federation.certificates import ensure_authority, fingerprint
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.handshake import (
     Connected,
@@ -72,6 +73,72 @@ def test_there_is_no_such_host(serve: Serve, node: NodeFolder) -> None:
     )
 
 
+@pytest.fixture
+def dropping() -> Iterator[tuple[str, int]]:
+    """Yield where what is sent is dropped, as a firewall does: nobody takes up connections."""
+    with ExitStack() as opened:
+        listening = opened.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(3):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Called with (host, port) pairs: they are the places of every host from then on."""
+
+    def resolve(*places: tuple[str, int]) -> None:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", p) for p in places]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    return resolve
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what a full backlog does")
+def test_the_addresses_of_a_host_share_the_time(
+    serve: Serve,
+    node: NodeFolder,
+    dropping: tuple[str, int],
+    resolve: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    class Waiting(socket.socket):
+        def connect(self, address: Any) -> None:
+            waits.append(self.gettimeout() or 0.0)
+            super().connect(address)
+
+    serve()
+    monkeypatch.setattr(socket, "socket", Waiting)
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 0.6)
+    resolve(dropping, dropping, dropping)
+    assert refusal(ServerAddress("arms.example.org", 9443), node, NotYet) == (
+        "arms.example.org:9443 does not answer within 12 s; check the address, and that firewalls "
+        "let it through"
+    )
+    assert len(waits) == 3
+    assert sum(waits) <= 0.6
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what a full backlog does")
+def test_an_address_that_answers_is_found_behind_one_that_drops(
+    serve: Serve,
+    node: NodeFolder,
+    dropping: tuple[str, int],
+    resolve: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = serve()
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 2.0)
+    resolve(dropping, (address.host, address.port))
+    check_server(address, node, "left")
+
+
 def test_what_listens_speaks_no_tls(serve: Serve, node: NodeFolder) -> None:
     serve()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -94,8 +161,12 @@ def test_what_listens_speaks_no_tls(serve: Serve, node: NodeFolder) -> None:
 def test_another_authority(serve: Serve, node: NodeFolder, tmp_path: Path) -> None:
     address = serve()
     node.ca.write_bytes(ensure_authority(tmp_path / "other").read_bytes())
-    assert refusal(address, node).startswith(
+    said = refusal(address, node)
+    assert said.startswith(
         f"the certificate of {address} is not from the authority that this node trusts ("
+    )
+    assert said.endswith(
+        "); check the address, or enroll again with the authority that zk0 server status shows"
     )
 
 
@@ -107,7 +178,7 @@ def test_an_expired_certificate(
     address = serve()
     said = refusal(address, node)
     assert said.startswith(f"the certificate of {address} has expired, if this machine's clock (2")
-    assert said.endswith("gets a new one with zk0 server stop and zk0 server start")
+    assert said.endswith("zk0 server status, on the server, says how to have a new one")
 
 
 def test_a_clock_that_is_behind_the_certificate(

@@ -84,7 +84,8 @@ class World:
         return process
 
     def start_server(self, **settings: Any) -> None:
-        write(self.server.settings, ServerSettings(host="127.0.0.1", port=self.port, **settings))
+        asked = {"host": "127.0.0.1", "port": self.port, **settings}
+        write(self.server.settings, ServerSettings(**asked))
         self.start_again()
 
     def start_again(self) -> None:

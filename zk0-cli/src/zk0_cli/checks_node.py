@@ -1,9 +1,13 @@
 """What `zk0 doctor` looks at for somebody who has a dataset, or a node of a federation."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from zk0_cli.checks import CheckResult
 from zk0_core.errors import Zk0Error
+
+if TYPE_CHECKING:
+    from zk0_core.federation.folder import ServerFolder
 
 
 def check_datasets(uris: Sequence[str]) -> list[CheckResult]:
@@ -25,6 +29,33 @@ def check_datasets(uris: Sequence[str]) -> list[CheckResult]:
             CheckResult(uri, True, f"{found.episodes} episodes, {found.frames:,} frames")
         )
     return results
+
+
+def check_certificates() -> list[CheckResult]:
+    """Whether the certificates of this machine's servers hold for a while."""
+    from zk0_core.federation.folder import ServerFolder, home
+
+    folders = [ServerFolder(path.parent) for path in home().glob("*/server/settings.json")]
+    found = map(_check_certificate, sorted(folders, key=lambda folder: folder.name))
+    return [result for result in found if result is not None]
+
+
+def _check_certificate(folder: "ServerFolder") -> CheckResult | None:
+    from zk0_core.federation.authority import end_of, warning
+    from zk0_core.federation.server import process_of, settings_of
+
+    name = f"certificate, {folder.name}"
+    try:
+        settings = settings_of(folder)
+        # The federation's own is made anew at a start, if need be: it counts while a server runs.
+        if settings.insecure or not (settings.certificate or process_of(folder)):
+            return None
+        if text := warning(folder, settings):
+            found, _, fix = text.partition("; ")
+            return CheckResult(name, False, found, fix)
+        return CheckResult(name, True, f"holds until {end_of(folder, settings):%Y-%m-%d}")
+    except Zk0Error as problem:
+        return _failed(name, problem)
 
 
 def check_servers() -> list[CheckResult]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--authority",
     metavar="FINGERPRINT|FILE|system",
     help="Of the server's certificate: the fingerprint that zk0 server status shows, a file with "
-    "the authority's certificate, or system for what this machine trusts anyway.",
+    "the authority's certificate, or system for those that browsers trust.",
 )
 @click.option(
     "--insecure", is_flag=True, help="The server has no TLS, and is on this machine or in a tunnel."
@@ -64,14 +64,13 @@ def enroll(
 
 def _trust(folder: NodeFolder, address: "ServerAddress", authority: str) -> None:
     """Keep the certificate of the server's authority."""
+    from zk0_core.federation.authority import SYSTEM
     from zk0_core.federation.certificates import fingerprint
     from zk0_core.federation.handshake import fetch_authority
     from zk0_core.files import write_bytes
 
-    if authority == "system":
-        import certifi
-
-        write_bytes(folder.ca, Path(certifi.where()).read_bytes())
+    if authority == SYSTEM:
+        _trust_system(folder)
         return
     if Path(authority).is_file():
         try:
@@ -89,6 +88,15 @@ def _trust(folder: NodeFolder, address: "ServerAddress", authority: str) -> None
     write_bytes(folder.ca, fetch_authority(address, digits))
 
 
+def _trust_system(folder: NodeFolder) -> None:
+    """Trust the authorities that browsers do."""
+    import certifi
+
+    from zk0_core.files import write_bytes
+
+    write_bytes(folder.ca, Path(certifi.where()).read_bytes())
+
+
 def check_agreed(address: "ServerAddress", insecure: bool, source: str) -> None:
     """Raise UsageError unless the operator asked for no TLS just where there is none."""
     if address.insecure and not insecure:
@@ -102,6 +110,7 @@ def check_agreed(address: "ServerAddress", insecure: bool, source: str) -> None:
 
 def join_by(invitation: str, folder: NodeFolder, name: str, insecure: bool) -> None:
     """Enroll as `name` with an invitation, which is used up by it."""
+    from zk0_core.federation.authority import SYSTEM
     from zk0_core.federation.enrolment import check_node_name, read_invitation
     from zk0_core.federation.handshake import ServerAddress, fetch_authority, join
     from zk0_core.federation.records import NodeSettings, write
@@ -111,7 +120,9 @@ def join_by(invitation: str, folder: NodeFolder, name: str, insecure: bool) -> N
     where, authority, token = read_invitation(invitation)
     address = ServerAddress.parse(where, "the invitation's")
     check_agreed(address, insecure, "the invitation's")
-    if not insecure:
+    if authority == SYSTEM:
+        _trust_system(folder)
+    elif not insecure:
         write_bytes(folder.ca, fetch_authority(address, authority))
     join(address, folder, name, token)
     write(folder.settings, NodeSettings(server=str(address), name=name))

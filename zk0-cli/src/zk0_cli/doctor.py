@@ -17,12 +17,13 @@ def doctor(ctx: click.Context, uris: tuple[str, ...], as_json: bool) -> None:
     """Is this machine fit for zk0, and if not, what to do; exit status 1 when something fails.
 
     Looks at the datasets at URI too, and where this machine has a node at its server: whether it is
-    reached, knows the node, and has the same time.
+    reached, knows the node, and has the same time; where it has a server, whether its certificate
+    holds for another month.
     """
     from zk0_cli.checks import all_checks
-    from zk0_cli.checks_node import check_datasets, check_servers
+    from zk0_cli.checks_node import check_certificates, check_datasets, check_servers
 
-    results = [*all_checks(), *check_datasets(uris), *check_servers()]
+    results = [*all_checks(), *check_datasets(uris), *check_servers(), *check_certificates()]
     if as_json:
         echo_json([attrs.asdict(result) for result in results])
     else:

@@ -43,22 +43,19 @@ def server() -> None:
 
 def echo_address(folder: ServerFolder) -> None:
     """Print where a server that runs here is reached, and by what it is known."""
-    from zk0_core.federation.server import running
+    from zk0_core.federation.authority import authority_of, end_of, warning
+    from zk0_core.federation.server import running, settings_of
 
-    process = running(folder)
+    process, settings = running(folder), settings_of(folder)
+    authority = authority_of(folder, settings)
     click.echo(f"federation  {folder.name}")
     click.echo(f"address     {process.address}")
-    click.echo(f"authority   {_authority(folder) or 'none: without TLS, for this machine alone'}")
+    click.echo(f"authority   {authority or 'none: without TLS, for this machine alone'}")
+    if authority:
+        until = f"holds until {end_of(folder, settings):%Y-%m-%d}"
+        click.echo(f"certificate {warning(folder, settings) or until}")
     click.echo(f"process     {process.pid}, since {process.started}")
     click.echo(f"folder      {folder.path}")
-
-
-def _authority(folder: ServerFolder) -> str | None:
-    """Return the fingerprint that a node needs; None where there is no TLS."""
-    from zk0_core.federation.certificates import fingerprint
-    from zk0_core.federation.server import settings_of
-
-    return None if settings_of(folder).insecure else fingerprint(folder.ca)
 
 
 @click.command(
@@ -88,14 +85,18 @@ def status(name: str, as_json: bool) -> None:
     """Where the federation is served, which nodes are there, and which runs there are."""
     from zk0_cli.federations import echo_runs, run_rows
     from zk0_cli.server_nodes import echo_nodes, node_rows
+    from zk0_core.federation.authority import authority_of, end_of
     from zk0_core.federation.runs import Runs
-    from zk0_core.federation.server import known_nodes, running
+    from zk0_core.federation.server import known_nodes, running, settings_of
 
     folder = ServerFolder.of(name)
     process = running(folder)
     nodes, runs = known_nodes(folder), list(Runs(folder).all())
     if as_json:
-        facts = {**attrs.asdict(process), "authority": _authority(folder)}
+        settings = settings_of(folder)
+        end = None if settings.insecure else f"{end_of(folder, settings):%Y-%m-%dT%H:%M:%SZ}"
+        seen = {"authority": authority_of(folder, settings), "certificate_until": end}
+        facts = {**attrs.asdict(process), **seen}
         echo_json({**facts, "nodes": node_rows(folder, nodes), "runs": run_rows(runs)})
         return
     echo_address(folder)

@@ -108,14 +108,21 @@ def remove(node: str, name: str) -> None:
 def invite(name: str, hours: float) -> None:
     """Print one string that lets one node join, once: zk0 client start URI --join STRING.
 
-    It holds the server's address, the fingerprint of its authority, and a secret; send it as you
-    would a password.
+    It holds the server's address, what to trust, and a secret; send it as you would a password.
     """
     from zk0_core.federation import enrolment
-    from zk0_core.federation.server import running
+    from zk0_core.federation.authority import authority_of
+    from zk0_core.federation.server import is_named, running, settings_of
 
     folder = ServerFolder.of(name)
-    click.echo(enrolment.invite(folder, running(folder).address, hours))
+    address, settings = running(folder).address, settings_of(folder)
+    if not is_named(settings):
+        click.echo(
+            f"the invitation names this machine as {address}; if nodes reach it by another name, "
+            "stop the server, zk0 server start --address HOST, and invite again",
+            err=True,
+        )
+    click.echo(enrolment.invite(folder, address, authority_of(folder, settings), hours))
 
 
 def node_rows(folder: ServerFolder, nodes: "list[KnownNode]") -> list[dict[str, Any]]:

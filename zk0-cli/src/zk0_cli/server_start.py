@@ -40,13 +40,15 @@ START_SECONDS = 120.0
     multiple=True,
     help="Name or address by which nodes reach this machine; the first one is what they are told.",
 )
+@click.option("--no-address", is_flag=True, help="Forget --address of an earlier start.")
 @click.option(
     "--cert",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A certificate for what listens outside.",
+    help="A certificate from elsewhere for what listens outside, with those that vouch for it.",
 )
 @click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --cert.")
+@click.option("--no-cert", is_flag=True, help="The federation's own certificate again.")
 @click.option(
     "--front",
     type=click.Choice(["auto", "nginx", "built-in"]),
@@ -73,8 +75,10 @@ def start(
     host: str | None,
     port: int | None,
     names: tuple[str, ...],
+    no_address: bool,
     cert: Path | None,
     key: Path | None,
+    no_cert: bool,
     front: str | None,
     insecure: bool | None,
     min_clients: int | None,
@@ -88,28 +92,34 @@ def start(
     nodes need listens outside; everything else is reachable from this machine alone.
     """
     from zk0_core.federation import nginx
+    from zk0_core.federation.authority import read_chain
+    from zk0_core.federation.insecure import LOOPBACK
     from zk0_core.federation.records import ServerSettings, read, write
-    from zk0_core.federation.server import LOOPBACK, check_port, process_of, serve
+    from zk0_core.federation.server import check_port, process_of, serve
 
     folder = ServerFolder.of(name)
     if process_of(folder) is not None:
         raise UsageError(f"the server of '{name}' runs already; zk0 server stop --name {name}")
     if (cert is None) != (key is None):
         raise UsageError("--cert and --key go together; give both")
-    if auto is not None and no_auto:
-        raise UsageError(f"--auto {auto} and --no-auto exclude each other; keep one")
+    _check_one("--address", names[0] if names else None, "--no-address", no_address)
+    _check_one("--cert", cert, "--no-cert", no_cert)
+    _check_one("--auto", auto, "--no-auto", no_auto)
     if auto is not None and min_clients is None:
         raise UsageError("--auto needs --min-clients K: how many nodes a session starts with")
     given: dict[str, Any] = {
         "host": host,
         "port": port,
-        "names": names or None,
+        "names": () if no_address else names or None,
         "front": front,
         "insecure": insecure,
         "min_clients": min_clients,
     }
     if cert is not None and key is not None:
         given |= {"certificate": _file(cert, "--cert"), "key": _file(key, "--key")}
+        read_chain(cert)
+    if no_cert:
+        given |= {"certificate": "", "key": ""}
     if auto is not None or no_auto:
         given |= {"auto": _plan(auto) if auto else ""}
     before = read(folder.settings, ServerSettings)
@@ -139,8 +149,8 @@ def _check_insecure(settings: "ServerSettings", given: Mapping[str, Any]) -> Non
     source = "--host" if "host" in given else "--host of an earlier start, which is kept"
     check_loopback(settings.host, source, WITH_TLS)
     outside = {
-        "--cert": "certificate" in given,
-        "--address": "names" in given,
+        "--cert": bool(given.get("certificate")),
+        "--address": bool(given.get("names")),
         "--front nginx": given.get("front") == "nginx",
     }
     for flag in [flag for flag, is_given in outside.items() if is_given]:
@@ -148,6 +158,11 @@ def _check_insecure(settings: "ServerSettings", given: Mapping[str, Any]) -> Non
             f"{flag} is for a server that others reach, and --insecure for this machine alone; "
             f"leave {flag} out, or {WITH_TLS}"
         )
+
+
+def _check_one(flag: str, value: object, opposite: str, is_given: bool) -> None:
+    if value is not None and is_given:
+        raise UsageError(f"{flag} {value} and {opposite} exclude each other; keep one")
 
 
 def _file(path: Path, flag: str) -> str:

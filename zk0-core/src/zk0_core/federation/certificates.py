@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 365
-RENEW_DAYS = 30
-"""The server's certificate is made anew when fewer days are left, at a start."""
+RENEW_DAYS = 60
+"""A server's certificate is made anew when fewer days are left."""
 BACKDATED = datetime.timedelta(minutes=5)
 """Clocks of nodes may be behind by so much."""
 
@@ -66,20 +66,24 @@ def ensure_authority(folder: Path) -> Path:
     return certificate
 
 
-def ensure_server_certificate(folder: Path, names: Sequence[str]) -> Path:
-    """Return the server's certificate in `folder`, with its key in `server.key` beside it.
+def ensure_server_certificate(
+    folder: Path, names: Sequence[str], stem: str = "server", days: int | None = None
+) -> Path:
+    """Return a server's certificate in `folder`, with its key beside it: server.crt, server.key.
 
     It is made anew if it is missing, runs out soon, or lacks one of `names`.
 
     Args:
         folder: Where `ensure_authority` put the authority.
-        names: Host names and addresses by which nodes and this machine reach the server.
+        names: Host names and addresses by which the server is reached.
+        stem: Name of the two files.
+        days: How long it holds when it is made; None for a year.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    path = folder / "server.crt"
+    path = folder / f"{stem}.crt"
     if path.is_file() and _still_good(path, names):
         return path
     authority = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
@@ -87,7 +91,7 @@ def ensure_server_certificate(folder: Path, names: Sequence[str]) -> Path:
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     made = (
-        _builder(_name("zk0 server"), authority.subject, key, SERVER_DAYS)
+        _builder(_name("zk0 server"), authority.subject, key, days or SERVER_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
@@ -100,7 +104,7 @@ def ensure_server_certificate(folder: Path, names: Sequence[str]) -> Path:
         )
         .sign(signer, hashes.SHA256())
     )
-    write_private(folder / "server.key", _key_bytes(key))
+    write_private(path.with_suffix(".key"), _key_bytes(key))
     _write_certificate(path, made)
     return path
 

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from zk0_core.client_names import NAME, RESERVED
 from zk0_core.errors import UsageError
-from zk0_core.federation.certificates import fingerprint, key_id, public_key_bytes
+from zk0_core.federation.certificates import key_id, public_key_bytes
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.files import write_json
 
@@ -70,12 +70,13 @@ def find_node(control: "Control", name: str) -> "KnownNode":
     raise UsageError(f"there is no node '{name}'; choose from: {names}")
 
 
-def invite(folder: ServerFolder, address: str, hours: float) -> str:
+def invite(folder: ServerFolder, address: str, authority: str | None, hours: float) -> str:
     """Return an invitation: one string that lets one node join within `hours`.
 
     Args:
         folder: The server's folder, which keeps the invitation's hash.
         address: Where nodes reach the server, HOST:PORT.
+        authority: What nodes are to trust; None where there is no TLS.
         hours: How long it holds.
     """
     token = secrets.token_urlsafe(24)
@@ -83,12 +84,12 @@ def invite(folder: ServerFolder, address: str, hours: float) -> str:
         kept = _kept(folder)
         kept[_hash(token)] = time.time() + 3600 * hours
         write_json(folder.invitations, kept)
-    content = json.dumps([address, fingerprint(folder.ca), token], separators=(",", ":"))
+    content = json.dumps([address, authority or "", token], separators=(",", ":"))
     return INVITATION + base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
 def read_invitation(text: str) -> tuple[str, str, str]:
-    """Return address, fingerprint of the authority, and token of an invitation.
+    """Return address, what to trust, and token of an invitation.
 
     Raises:
         UsageError: if `text` is none.

@@ -73,7 +73,7 @@ class ServerFolder:
 
     @property
     def ca(self) -> Path:
-        """The certificate that nodes trust."""
+        """The certificate of the federation's own authority."""
         return self.certificates / "ca.crt"
 
     @property

@@ -7,27 +7,22 @@ calls of our own are answered here: whether a node may come, and an invitation t
 
 import asyncio
 import json
-import sys
+import ssl
+import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zk0_core.engines._flower_control import Control
-from zk0_core.engines._flower_http import (
-    CLOSE_SECONDS,
-    Receive,
-    Scope,
-    Send,
-    TooLarge,
-    body,
-)
+from zk0_core.engines._flower_control import Control, KnownNode
+from zk0_core.engines._flower_http import Receive, Scope, Send, TooLarge, body
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE, NODE_CALLS, NODE_HEADERS
 from zk0_core.engines.quiet import PIECE_BYTES
 from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.about import keep
+from zk0_core.federation.authority import SYSTEM, root_of
 from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.records import ServerSettings, read
 
 if TYPE_CHECKING:
     import httpx
@@ -40,7 +35,8 @@ BODY_SECONDS = 600.0
 MAX_OWN_BODY = 16 * 2**10
 """Bytes of a request that is answered here."""
 UPSTREAM_SECONDS = 60.0
-MAX_CONNECTIONS = 1000
+KEPT_SECONDS = 1.0
+"""How old the list of nodes may be: whoever asks, and however often, the SuperLink is spared."""
 
 NODE_PATHS = {FLEET + call for call in NODE_CALLS}
 
@@ -53,6 +49,9 @@ class Front:
         self._address = control
         self._upstream: httpx.AsyncClient | None = None
         self._control: Control | None = None
+        self._lock = threading.Lock()
+        self._known: list[KnownNode] = []
+        self._known_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,8 +78,6 @@ class Front:
             await respond(send, 408, b"")
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        import ssl
-
         import httpx
 
         while True:
@@ -162,15 +159,21 @@ class Front:
 
     def _authority(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the authority's certificate, for who can tell it by its fingerprint."""
-        return {"certificate": self._folder.ca.read_text()}
+        settings = read(self._folder.settings, ServerSettings) or ServerSettings()
+        root = root_of(self._folder, settings)
+        if root is None:
+            raise UsageError(
+                "this server does not have the certificate of its authority; enroll with "
+                f"--authority {SYSTEM}, or with a file that has it"
+            )
+        return {"certificate": root.decode()}
 
     def _hello(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Tell a node what it needs to know before it connects."""
         from zk0_core.wire.orders import WIRE_VERSION
 
-        assert self._control is not None
         public_key = str(asked["public_key"]).encode()
-        known = [node for node in self._control.nodes() if node.public_key == public_key]
+        known = [node for node in self._nodes() if node.public_key == public_key]
         if known and "dataset" in asked:
             keep(self._folder, known[0].name, public_key, asked)
         return {
@@ -180,6 +183,15 @@ class Front:
             "name": known[0].name if known else None,
             "online": bool(known) and known[0].online,
         }
+
+    def _nodes(self) -> list[KnownNode]:
+        """Return the approved nodes, as they were a second ago at most."""
+        assert self._control is not None
+        with self._lock:
+            if time.monotonic() > self._known_until:
+                self._known = self._control.nodes()
+                self._known_until = time.monotonic() + KEPT_SECONDS
+            return self._known
 
     def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Let a node in that has an invitation."""
@@ -193,6 +205,9 @@ class Front:
             name=str(asked["name"]),
             public_key=str(asked["public_key"]),
         )
+        # It says hello next.
+        with self._lock:
+            self._known_until = 0.0
         return {"name": str(asked["name"])}
 
 
@@ -217,42 +232,3 @@ async def respond(send: Send, status: int, content: bytes) -> None:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value).encode()
-
-
-def serve(folder: ServerFolder, control: str, host: str, port: int, pair: Sequence[str]) -> None:
-    """Listen on `host` and `port` until told to end.
-
-    Args:
-        folder: The server's folder.
-        control: Where the SuperLink listens.
-        host: Address to listen on.
-        port: Port to listen on.
-        pair: Files of the certificate and of its key; neither for no TLS.
-    """
-    import uvicorn
-
-    certificate, key = pair or (None, None)
-    uvicorn.run(
-        Front(folder, control),
-        host=host,
-        port=port,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        log_level="warning",
-        server_header=False,
-        date_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=CLOSE_SECONDS,
-        http="h11",
-        ws="none",
-    )
-
-
-def main(arguments: list[str]) -> None:
-    """Serve; the arguments are those of `serve`, as texts."""
-    folder, control, host, port, *pair = arguments
-    serve(ServerFolder(Path(folder)), control, host, int(port), pair)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -18,13 +18,13 @@ from zk0_core.federation.certificates import (
     load_node_key,
     public_key_bytes,
 )
+from zk0_core.federation.connecting import CONNECT_SECONDS, connected, place
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.front import AUTHORITY, HELLO, JOIN
 from zk0_core.federation.insecure import PLAIN, check_loopback
 from zk0_core.federation.records import DatasetSummary
 from zk0_core.wire.orders import WIRE_VERSION
 
-CONNECT_SECONDS = 12.0
 CLOCK_SECONDS = 5.0
 """The server refuses nodes whose clocks are off by more: each request is signed with the time."""
 EXPIRED, NOT_YET, NAME_MISMATCH, ADDRESS_MISMATCH = 10, 9, 62, 64
@@ -73,7 +73,7 @@ class ServerAddress:
     @property
     def place(self) -> str:
         """HOST:PORT."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place(self.host, self.port)
 
     def __str__(self) -> str:
         return PLAIN + self.place if self.insecure else self.place
@@ -182,12 +182,9 @@ def _ask(
     address: ServerAddress, context: ssl.SSLContext | None, path: str, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what the server answers to `asked`; `context` is None where it has no TLS."""
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=CONNECT_SECONDS)
-    if context is not None:
-        connection = http.client.HTTPSConnection(
-            address.host, address.port, timeout=CONNECT_SECONDS, context=context
-        )
+    connection = http.client.HTTPConnection(address.host, address.port)
     try:
+        connection.sock = connected(address.host, address.port, context)
         connection.request("POST", path, json.dumps(asked), {"content-type": "application/json"})
         response = connection.getresponse()
         content = response.read(2**20)
@@ -238,7 +235,7 @@ def _certificate_problem(address: ServerAddress, problem: ssl.SSLCertVerificatio
     if problem.verify_code == EXPIRED:
         return Zk0Error(
             f"the certificate of {address} has expired, if this machine's clock ({here}) is right; "
-            "the server's admin gets a new one with zk0 server stop and zk0 server start"
+            "zk0 server status, on the server, says how to have a new one"
         )
     if problem.verify_code == NOT_YET:
         return Zk0Error(
@@ -253,7 +250,7 @@ def _certificate_problem(address: ServerAddress, problem: ssl.SSLCertVerificatio
         )
     return Zk0Error(
         f"the certificate of {address} is not from the authority that this node trusts "
-        f"({problem.verify_message}); check the address, or enroll again with the fingerprint that "
+        f"({problem.verify_message}); check the address, or enroll again with the authority that "
         "zk0 server status shows"
     )
 

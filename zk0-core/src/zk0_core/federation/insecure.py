@@ -2,7 +2,8 @@
 
 from zk0_core.errors import UsageError
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = "127.0.0.1"
+LOOPBACK_HOSTS = (LOOPBACK, "::1", "localhost")
 PLAIN = "http://"
 """Begins the address of a server without TLS."""
 

@@ -34,7 +34,7 @@ http {{
   upstream superlink {{ server {superlink}; keepalive 64; }}
   upstream front {{ server {front}; keepalive 8; }}
   server {{
-    listen {listen} ssl;
+    listen {listen} ssl{both};
     ssl_certificate {certificate};
     ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -116,7 +116,7 @@ def is_chosen(front: str, *paths: Path | str) -> bool:
 
 
 def configure(
-    folder: ServerFolder, superlink: str, front: str, listen: str, pair: tuple[str, str]
+    folder: ServerFolder, superlink: str, front: str, listen: str, pair: tuple[Path, Path]
 ) -> Path:
     """Write nginx's configuration.
 
@@ -124,7 +124,7 @@ def configure(
         folder: The server's.
         superlink: Where the SuperLink listens, HOST:PORT.
         front: Where the built-in front listens.
-        listen: What nginx listens on; an IPv6 address in brackets.
+        listen: What nginx listens on; an IPv6 address in brackets. [::] is IPv4 as well.
         pair: Files of the certificate and of its key, for what listens outside.
     """
     temporary = folder.path / "nginx"
@@ -145,6 +145,7 @@ def configure(
         superlink=superlink,
         front=front,
         listen=listen,
+        both=" ipv6only=off" if listen.startswith("[::]:") else "",
         certificate=_quoted(pair[0]),
         key=_quoted(pair[1]),
         authority=_quoted(folder.ca),

@@ -100,6 +100,11 @@ class Child:
         except OSError as problem:
             logger.warning("what {} had said so far could not be kept: {}", self.name, problem)
 
+    def load_again(self) -> None:
+        """Have it load its files again, without an end; for programs that take SIGHUP for that."""
+        if self.process is not None and self.alive:
+            self.process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End it: politely first. It may be started again at once."""
         self.ask_to_end()

@@ -4,34 +4,30 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from loguru import logger
 
 from zk0_core.engines._flower_control import Control, KnownNode
-from zk0_core.engines.bundle import FOLDER_VARIABLE
 from zk0_core.errors import UsageError, Zk0Error
-from zk0_core.federation import nginx
-from zk0_core.federation.certificates import (
-    ensure_authority,
-    ensure_server_certificate,
-    write_private,
-)
+from zk0_core.federation.authority import ANYWHERE
 from zk0_core.federation.conductor import Conductor
+from zk0_core.federation.connecting import place
 from zk0_core.federation.folder import ServerFolder
-from zk0_core.federation.insecure import PLAIN, check_loopback
+from zk0_core.federation.front_process import bound
+from zk0_core.federation.insecure import LOOPBACK, PLAIN, check_loopback
 from zk0_core.federation.processes import Child, free_port, is_running, stop_all
 from zk0_core.federation.records import ServerProcess, ServerSettings, read, write
+from zk0_core.federation.renewal import Renewal
 from zk0_core.federation.runs import now
+from zk0_core.federation.server_processes import children_of
 from zk0_core.federation.signals import LOG_FORMAT, ended_by_signal, is_held, only_one
 from zk0_core.logs import add_log
 
 LOOK_SECONDS = 0.3
 START_SECONDS = 90.0
 """What the SuperLink gets to come up the first time."""
-LOOPBACK = "127.0.0.1"
 WITH_TLS = "start with --tls"
 """What to do rather than to serve others without."""
 
@@ -86,28 +82,29 @@ def known_nodes(folder: ServerFolder) -> list[KnownNode]:
         return control.nodes()
 
 
+def is_named(settings: ServerSettings) -> bool:
+    """Whether somebody said how nodes reach the server; it is this machine's own name otherwise."""
+    return bool(settings.names) or settings.host not in ANYWHERE
+
+
 def public_address(settings: ServerSettings) -> str:
     """Return HOST:PORT as nodes are told it, with http:// before it where it has no TLS."""
     host = settings.host
-    if host in ("0.0.0.0", "::"):
+    if host in ANYWHERE:
         host = settings.names[0] if settings.names else socket.gethostname()
-    place = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
-    return PLAIN + place if settings.insecure else place
+    where = place(host, settings.port)
+    return PLAIN + where if settings.insecure else where
 
 
 def check_port(settings: ServerSettings) -> None:
     """Raise UsageError if the port cannot be listened on."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # As the front does it: a port whose last user has just left is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as problem:
-            raise UsageError(
-                f"cannot listen on {settings.host}:{settings.port}: {problem.strerror}; choose "
-                "another with --host and --port, or stop what uses it"
-            ) from None
+    try:
+        bound(settings.host, settings.port).close()
+    except OSError as problem:
+        raise UsageError(
+            f"cannot listen on {place(settings.host, settings.port)}: {problem.strerror}; choose "
+            "another with --host and --port, or stop what uses it"
+        ) from None
 
 
 def serve(folder: ServerFolder) -> None:
@@ -126,12 +123,12 @@ def serve(folder: ServerFolder) -> None:
         folder.process.unlink(missing_ok=True)
         check_port(settings)
         control = f"{LOOPBACK}:{free_port()}"
-        children = _children(folder, settings, control)
+        children = children_of(folder, settings, control)
         try:
             for child in children:
                 child.start()
             superlink, launcher, *_, front = children
-            host = LOOPBACK if settings.host in ("0.0.0.0", "::") else settings.host
+            host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(settings.host, settings.host)
             _await_listening(superlink, control, ended)
             _await_listening(front, f"{host}:{settings.port}", ended)
             address = public_address(settings)
@@ -143,7 +140,10 @@ def serve(folder: ServerFolder) -> None:
             # Closed before the SuperLink is asked to end: it waits for who is connected.
             with closing(Control(control, folder.ca)) as ours:
                 conductor = Conductor(folder, ours, settings)
+                renewal = None if settings.insecure else Renewal(folder, settings)
                 while not ended:
+                    if renewal and renewal.look():
+                        front.load_again()
                     for child in children:
                         if child.revive() and child is launcher:
                             conductor.launcher_died()
@@ -153,52 +153,6 @@ def serve(folder: ServerFolder) -> None:
             folder.process.unlink(missing_ok=True)
             stop_all(children)
             logger.info("ended")
-
-
-def _children(folder: ServerFolder, settings: ServerSettings, control: str) -> list[Child]:
-    """Return the processes of a server, SuperLink first; keys are made where they are missing."""
-    ensure_authority(folder.certificates)
-    names = dict.fromkeys((LOOPBACK, "localhost", "::1", socket.gethostname(), *settings.names))
-    if settings.host not in ("0.0.0.0", "::"):
-        names[settings.host] = None
-    certificate = str(ensure_server_certificate(folder.certificates, list(names)))
-    key = str(folder.certificates / "server.key")
-    if not folder.secret.is_file():
-        write_private(folder.secret, os.urandom(32).hex().encode())
-    environment = {
-        "FLWR_HOME": str(folder.path / "flower"),
-        FOLDER_VARIABLE: str(folder.path),
-    }
-    host, _, port = control.rpartition(":")
-    secret = ("--superexec-auth-secret-file", str(folder.secret))
-    superlink = (
-        *(sys.executable, "-m", "zk0_core.federation.superlink", "--host", host, "--port", port),
-        *("--isolation", "process", *secret, "--disable-runtime-dependency-installation"),
-        *("--ssl-ca-certfile", str(folder.ca), "--ssl-certfile", certificate),
-        *("--ssl-keyfile", key, "--enable-supernode-auth"),
-        *("--database", str(folder.database)),
-    )
-    outside = settings.host, str(settings.port)
-    pair = settings.certificate or certificate, settings.key or key
-    launcher = (sys.executable, "-m", "zk0_core.federation.launcher", str(folder.path), control)
-    front = (sys.executable, "-m", "zk0_core.federation.front", str(folder.path), control)
-    commands: dict[str, Sequence[str]] = {"superlink": superlink, "launcher": launcher}
-    chosen = not settings.insecure and nginx.is_chosen(settings.front, folder.path, *pair)
-    logger.info("{} listens outside", "nginx" if chosen else "the built-in front")
-    if chosen:
-        inside = LOOPBACK, str(free_port())
-        listen = f"[{settings.host}]" if ":" in settings.host else settings.host
-        configuration = nginx.configure(
-            folder, control, ":".join(inside), f"{listen}:{settings.port}", pair
-        )
-        commands |= {"front": (*front, *inside, certificate, key)}
-        commands |= {"nginx": (nginx.program(), "-c", str(configuration), "-e", "stderr")}
-    else:
-        commands |= {"front": (*front, *outside, *(() if settings.insecure else pair))}
-    return [
-        Child(name, command, folder.logs / f"{name}.log", environment)
-        for name, command in commands.items()
-    ]
 
 
 def _await_listening(child: Child, address: str, ended: list[int]) -> None:
