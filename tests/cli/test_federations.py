@@ -7,7 +7,9 @@ import pytest
 
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder, ServerFolder
-from zk0_core.federation.records import NodeSettings, ServerSettings, write
+from zk0_core.federation.processes import free_port
+from zk0_core.federation.records import NodeSettings, ServerSettings, read, write
+from zk0_core.federation.signals import only_one
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +142,14 @@ def served_once(home: Path) -> None:
             "--auto run.toml and --no-auto exclude each other; keep one",
         ),
         (
+            "server start --no-auto --afresh",
+            "--afresh is for sessions, and --no-auto ends them; keep one",
+        ),
+        (
+            "server start --afresh",
+            "--afresh is for sessions; add --auto RUNFILE, which starts them",
+        ),
+        (
             "run --federation main --device cuda:99",
             "device cuda:99 is not usable here; choose --device auto or cpu for the server, nodes "
             "choose their own, or see zk0 doctor",
@@ -199,6 +209,30 @@ def test_a_port_in_use(zk0) -> None:
         f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another with "
         "--host and --port, or stop what uses it\n",
     )
+
+
+def test_what_sessions_are_asked_for_is_kept(zk0, run_file: str) -> None:
+    """The server itself does not start: another one has its folder."""
+    folder = ServerFolder.of("main")
+
+    def start(*flags: str) -> ServerSettings:
+        port = str(free_port())
+        shown = zk0("server", "start", "--host", "127.0.0.1", "--port", port, *flags)
+        assert shown.error == (
+            "Error: the server did not start: the server of 'main' runs already; zk0 server "
+            f"status --name main; logs are in {folder.logs}\n"
+        )
+        settings = read(folder.settings, ServerSettings)
+        assert settings is not None
+        return settings
+
+    with only_one(folder.lock, "busy"):
+        first = start("--auto", run_file, "--min-clients", "3", "--round-timeout", "600")
+        assert (first.min_clients, first.round_seconds, first.series) == (3, 600.0, 1)
+        second = start("--afresh")
+        assert (second.auto, second.round_seconds, second.series) == (first.auto, 600.0, 2)
+        third = start("--round-timeout", "0")
+        assert (third.round_seconds, third.series) == (0.0, 2)
 
 
 @pytest.mark.usefixtures("enrolled")
