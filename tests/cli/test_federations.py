@@ -298,19 +298,3 @@ def test_a_run_that_ended_before_its_time_is_queued_again(zk0, served_once) -> N
     assert not runs.to_be_stopped(entry.name)
     with pytest.raises(UsageError, match="is done; zk0 run --federation starts another"):
         runs.queue_again(runs.change(again, state="done"))
-
-
-def test_a_line_that_is_still_being_written_is_told_later(served_once, capsys) -> None:
-    from zk0_cli.submission import follow
-    from zk0_core.federation.runs import Runs
-    from zk0_core.history import to_line
-    from zk0_core.testing import examples
-
-    runs = Runs(ServerFolder.of("main"))
-    entry = runs.submit(examples.plan())
-    output = Path(entry.folder)
-    output.mkdir()
-    first, second, *_ = map(to_line, examples.history().rounds)
-    (output / "history.jsonl").write_text(f"{first}\n{second[:20]}")
-    follow(runs, runs.change(entry, state="done"), examples.plan())
-    assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [["round", "0/6"]]

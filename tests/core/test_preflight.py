@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from zk0_core.engines.apps import recipe_of
 from zk0_core.engines._flower import stamp
+from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.engines.local import LocalGrid
 from zk0_core.engines.workers import Workers

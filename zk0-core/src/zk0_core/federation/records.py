@@ -146,6 +146,13 @@ class RunEntry:
         """Whether it has ended."""
         return self.state in ("done", "failed", "stopped")
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        if self.state == "done":
+            return f"run {self.name} is done, its output is in {self.folder}"
+        return f"run {self.name} {self.state}: {self.reason}"
+
 
 def unstructured(record: Any) -> dict[str, Any]:
     """Return a record as JSON has it."""
