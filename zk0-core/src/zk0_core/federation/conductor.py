@@ -2,8 +2,10 @@
 
 import time
 
+import attrs
 from loguru import logger
 
+from zk0_core.disk import is_full
 from zk0_core.engines._flower_control import FINISHED, STOPPED, Control, KnownNode, RunState
 from zk0_core.engines.bundle import bundle
 from zk0_core.errors import Zk0Error
@@ -22,6 +24,7 @@ class Conductor:
     """Carries out the runs of a server; `look` is called again and again."""
 
     def __init__(self, folder: ServerFolder, control: Control, settings: ServerSettings) -> None:
+        self._folder = folder.runs
         self._runs = Runs(folder)
         self._control = control
         self._settings = settings
@@ -30,6 +33,10 @@ class Conductor:
         self._launched: set[int] = set()
         """Flower runs that the launcher of now carries out: a ServerApp ends with its launcher."""
         self._launchers_died = 0
+        self._started: RunEntry | None = None
+        """What was given to the SuperLink, where that is still to be written down."""
+        self._told = ""
+        """What went wrong at the last look."""
 
     def launcher_died(self) -> None:
         """Learn that all ServerApps are gone; the SuperLink sees that a minute later only."""
@@ -37,16 +44,29 @@ class Conductor:
         self._launchers_died += 1
 
     def look(self) -> None:
-        """Do what is due; what goes wrong on the way is logged, and tried again."""
+        """Do what is due; what goes wrong on the way is logged once, and tried again."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
         try:
             self._look()
-        except Zk0Error as problem:
-            logger.warning("{}", problem)
+        except (Zk0Error, OSError) as problem:
+            told = str(problem) if isinstance(problem, Zk0Error) else self._on_disk(problem)
+            if told != self._told:
+                logger.warning("{}", told)
+            self._told = told
+        else:
+            self._told = ""
+
+    def _on_disk(self, problem: OSError) -> str:
+        """Return what to do when runs could not be read or written, in words of no one file."""
+        if is_full(problem):
+            return f"the disk of {self._folder} is full; free some, and runs go on by themselves"
+        reason = problem.strerror or type(problem).__name__
+        return f"runs cannot be read or written in {self._folder}: {reason}; it is tried again"
 
     def _look(self) -> None:
+        self._write_started()
         for entry in self._runs.all():
             if entry.over or not self._runs.to_be_stopped(entry.name):
                 continue
@@ -72,12 +92,12 @@ class Conductor:
 
     def _end(self, entry: RunEntry, state: str, reason: str) -> None:
         """Write down that a run has ended, how, and who was there where sessions follow."""
-        self._waiting_since.pop(entry.name, None)  # it may be queued again
         nodes = self._control.nodes() if self._settings.auto else []
         # Who was torn from its work is back soon; where none had begun, who is away was not there.
         began = entry.state == "running"
         there = tuple(n.name for n in nodes if n.online or (began and not has_left(n)))
         self._runs.change(entry, state=state, reason=reason, there=there)
+        self._waiting_since.pop(entry.name, None)  # it may be queued again
 
     def _watch(self, entry: RunEntry) -> None:
         """See whether the run has ended, and how."""
@@ -130,8 +150,18 @@ class Conductor:
     def _start(self, entry: RunEntry, attempts: int) -> None:
         number = self._control.start_run(bundle(), entry.name)
         self._launched.add(number)
-        self._runs.change(entry, state="running", reason="", flower_run=number, attempts=attempts)
-        logger.info("run {} is given to the SuperLink as {}", entry.name, number)
+        self._started = attrs.evolve(
+            entry, state="running", reason="", flower_run=number, attempts=attempts
+        )
+        self._write_started()
+
+    def _write_started(self) -> None:
+        """Write down what was started; until that is done, it would be started once more."""
+        if (entry := self._started) is None:
+            return
+        self._runs.change(entry)
+        self._started = None
+        logger.info("run {} is given to the SuperLink as {}", entry.name, entry.flower_run)
 
 
 def _details(state: RunState | None) -> str:
