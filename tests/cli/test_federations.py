@@ -7,7 +7,9 @@ import pytest
 
 from zk0_core.errors import UsageError
 from zk0_core.federation.folder import NodeFolder, ServerFolder
-from zk0_core.federation.records import NodeSettings, ServerSettings, write
+from zk0_core.federation.processes import free_port
+from zk0_core.federation.records import NodeSettings, ServerSettings, read, write
+from zk0_core.federation.signals import only_one
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +150,14 @@ def served_once(home: Path) -> None:
             "--auto run.toml and --no-auto exclude each other; keep one",
         ),
         (
+            "server start --no-auto --afresh",
+            "--afresh is for sessions, and --no-auto ends them; keep one",
+        ),
+        (
+            "server start --afresh",
+            "--afresh is for sessions; add --auto RUNFILE, which starts them",
+        ),
+        (
             "run --federation main --device cuda:99",
             "device cuda:99 is not usable here; choose --device auto or cpu for the server, nodes "
             "choose their own, or see zk0 doctor",
@@ -209,6 +219,30 @@ def test_a_port_in_use(zk0) -> None:
     )
 
 
+def test_what_sessions_are_asked_for_is_kept(zk0, run_file: str) -> None:
+    """The server itself does not start: another one has its folder."""
+    folder = ServerFolder.of("main")
+
+    def start(*flags: str) -> ServerSettings:
+        port = str(free_port())
+        shown = zk0("server", "start", "--host", "127.0.0.1", "--port", port, *flags)
+        assert shown.error == (
+            "Error: the server did not start: the server of 'main' runs already; zk0 server "
+            f"status --name main; logs are in {folder.logs}\n"
+        )
+        settings = read(folder.settings, ServerSettings)
+        assert settings is not None
+        return settings
+
+    with only_one(folder.lock, "busy"):
+        first = start("--auto", run_file, "--min-clients", "3", "--round-timeout", "600")
+        assert (first.min_clients, first.round_seconds, first.series) == (3, 600.0, 1)
+        second = start("--afresh")
+        assert (second.auto, second.round_seconds, second.series) == (first.auto, 600.0, 2)
+        third = start("--round-timeout", "0")
+        assert (third.round_seconds, third.series) == (0.0, 2)
+
+
 def test_runs_are_listed(zk0, served_once) -> None:
     from zk0_core.federation.runs import Runs
     from zk0_core.testing import examples
@@ -248,19 +282,3 @@ def test_a_run_that_ended_before_its_time_is_queued_again(zk0, served_once) -> N
     assert not runs.to_be_stopped(entry.name)
     with pytest.raises(UsageError, match="is done; zk0 run --federation starts another"):
         runs.queue_again(runs.change(again, state="done"))
-
-
-def test_a_line_that_is_still_being_written_is_told_later(served_once, capsys) -> None:
-    from zk0_cli.submission import follow
-    from zk0_core.federation.runs import Runs
-    from zk0_core.history import to_line
-    from zk0_core.testing import examples
-
-    runs = Runs(ServerFolder.of("main"))
-    entry = runs.submit(examples.plan())
-    output = Path(entry.folder)
-    output.mkdir()
-    first, second, *_ = map(to_line, examples.history().rounds)
-    (output / "history.jsonl").write_text(f"{first}\n{second[:20]}")
-    follow(runs, runs.change(entry, state="done"), examples.plan())
-    assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [["round", "0/6"]]

@@ -8,7 +8,9 @@ import attrs
 import pytest
 from loguru import logger
 
+from zk0_core.engines._flower import stamp
 from zk0_core.engines.apps import recipe_of
+from zk0_core.engines.grid import FIRST_NODE, OneRunGrid
 from zk0_core.engines.local import LocalGrid
 from zk0_core.engines.workers import Workers
 from zk0_core.errors import RoundError, WireError
@@ -16,7 +18,7 @@ from zk0_core.history import Refusal
 from zk0_core.lerobot.stats import episode_sums
 from zk0_core.server.claims import check_claims
 from zk0_core.server.exchange import ClientFailed, Exchange, Patience, Reply
-from zk0_core.server.preflight import call_roll
+from zk0_core.server.preflight import Roster, call_roll
 from zk0_core.testing import examples
 from zk0_core.wire.orders import MOST_TEXT, ClientError, SchemaReport
 from zk0_core.wire.packing import to_record
@@ -124,6 +126,28 @@ def test_when_all_refuse_the_run_says_who(tmp_path: Path) -> None:
     assert str(ended.value) == (
         f"no client can take part: bob: {OTHER_HALF}; eve: before training, {OTHER_APP}"
     )
+
+
+def test_a_newcomer_that_hangs_holds_a_round_up_no_longer_than_its_deadline(
+    tmp_path: Path,
+) -> None:
+    class Silent(OneRunGrid):
+        def push_messages(self, messages):
+            return [stamp(message) for message in messages]
+
+        def pull_messages(self, message_ids):
+            return []
+
+    patience = Patience(connect=0.0, round=0.01, without=True)
+    exchange = Exchange(Silent(2), tmp_path, patience)
+    there = Roster((claims({}, {}),), {"ann": FIRST_NODE})
+    roster = call_roll(exchange, recipe_of(examples.plan()), expected=1, before=there)
+    # It may answer another time: it is not unfit.
+    assert (roster.names, roster.unfit) == (["ann"], {})
+    with pytest.raises(RoundError) as ended:
+        call_roll(exchange, recipe_of(examples.plan()), expected=1)
+    late = "before training, no answer within 0 s"
+    assert str(ended.value) == f"no client can take part: {late}; {late}"
 
 
 def claims(schema: Mapping[str, Any], action: Mapping[str, Any]) -> SchemaReport:

@@ -187,17 +187,21 @@ def test_a_run_that_ended_while_the_server_was_away_is_not_started_again(
 
 
 def test_a_superlink_that_does_not_answer_is_asked_again(
-    look, runs, superlink, monkeypatch
+    look, runs, superlink, monkeypatch, logged
 ) -> None:
     def away() -> list[KnownNode]:
         raise Zk0Error("the SuperLink does not answer: refused")
 
     superlink.known = [node("ann")]
     entry = submit(runs)
-    monkeypatch.setattr(superlink, "nodes", away)
-    look()
+    with monkeypatch.context() as patched:
+        patched.setattr(superlink, "nodes", away)
+        look()
+        look()
+    assert logged == ["the SuperLink does not answer: refused"]
     assert runs.find(entry.name).state == "queued"
-    monkeypatch.undo()
+    look()
+    assert runs.find(entry.name).state == "running"
 
 
 def test_runs_have_names_of_their_own(runs) -> None:

@@ -17,6 +17,7 @@ from loguru import logger
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from tests.disks import fill, mounted
 from tests.small_runs import history_without_times, model_hash, small_plan
 from zk0_core.cache import cache_folder
 from zk0_core.disk import (
@@ -53,25 +54,8 @@ def plan() -> RunPlan:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, in memory, of MEGABYTES."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a file system may not be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write zeros to `path` until there is no room for another one."""
-    with path.open("wb", buffering=0) as file:
-        for size in (2**20, 2**12, 1):
-            try:
-                while file.write(b"\0" * size) == size:
-                    pass
-            except OSError:
-                continue
+    with mounted(tmp_path / "disk", MEGABYTES) as place:
+        yield place
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ import attrs
 import click
 
 from zk0_cli.table import echo_json, echo_table
-from zk0_core.errors import UsageError
+from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.folder import DEFAULT_NAME, ServerFolder
 
 if TYPE_CHECKING:
@@ -43,23 +43,38 @@ def status(federation: str, as_json: bool) -> None:
 
 @click.command(
     "logs",
-    short_help="What a run of a federation says.",
+    short_help="How a run of a federation goes.",
     epilog="Example: zk0 logs -f",
 )
 @click.argument("run", metavar="[RUN]", required=False)
 @federation_option
+@click.option(
+    "--of",
+    "teller",
+    type=click.Choice(["run", "server"]),
+    default="run",
+    show_default=True,
+    help="States and rounds, or the log that the run's server half writes.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the run ends.")
-def logs(run: str | None, federation: str, follow: bool) -> None:
-    """What RUN says, or the one that goes on; Ctrl-C leaves it going."""
+def logs(run: str | None, federation: str, teller: str, follow: bool) -> None:
+    """How RUN goes, or the one that goes on; Ctrl-C leaves it going."""
+    from zk0_cli import following
     from zk0_cli.background import echo_log
 
     runs = runs_of(federation)
     entry = chosen(runs, run)
-    echo_log(
-        Path(entry.folder) / "logs" / "server.log",
-        follow,
-        until=lambda: runs.find(entry.name).over,
-    )
+    if teller == "server":
+        log = Path(entry.folder) / "logs" / "server.log"
+        echo_log(log, follow, until=lambda: runs.find(entry.name).over)
+        return
+    plan = runs.plan(entry.name)
+    if follow:
+        entry = following.follow(ServerFolder.of(federation), entry, plan, click.echo)
+    else:
+        following.tell(entry, plan, click.echo)
+    if entry.over:
+        click.echo(entry.ending)
 
 
 @click.command(
@@ -83,9 +98,13 @@ def stop(run: str | None, federation: str) -> None:
     runs.ask_to_stop(entry.name)
     deadline = time.monotonic() + STOP_SECONDS
     for now in runs.await_end(entry.name, poll=0.2):
-        if now.over or time.monotonic() > deadline:
-            click.echo(f"run {entry.name}: {now.state}")
-            return
+        entry = now
+        if not entry.over and time.monotonic() > deadline:
+            raise Zk0Error(
+                f"run {entry.name} has not stopped within {STOP_SECONDS:.0f} s; its server goes on "
+                f"trying, zk0 server logs --name {federation} says what keeps it"
+            )
+    click.echo(f"run {entry.name}: {entry.state}")
 
 
 def runs_of(federation: str) -> "Runs":

@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "client": ("zk0_cli.client:client", "A node of a federation."),
     "status": ("zk0_cli.federations:status", "The runs of a federation."),
-    "logs": ("zk0_cli.federations:logs", "What a run of a federation says."),
+    "logs": ("zk0_cli.federations:logs", "How a run of a federation goes."),
     "stop": ("zk0_cli.federations:stop", "Stop a run of a federation."),
     "plugins": ("zk0_cli.plugins:plugins", "What is installed, and with which options."),
     "sim": ("zk0_cli.sim:sim", "The embedded simulator's base and demonstrations."),

@@ -68,6 +68,15 @@ START_SECONDS = 120.0
     type=click.Path(path_type=Path),
     help="Start a session with this run file whenever --min-clients nodes are there.",
 )
+@click.option(
+    "--round-timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="After this, a session's round goes on without who has not answered; 0: it waits.",
+)
+@click.option(
+    "--afresh", is_flag=True, help="Start the next session from the policy's own weights."
+)
 @click.option("--no-auto", is_flag=True, help="Start no sessions any more.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal, as services do.")
 def start(
@@ -83,6 +92,8 @@ def start(
     insecure: bool | None,
     min_clients: int | None,
     auto: Path | None,
+    round_timeout: float | None,
+    afresh: bool,
     no_auto: bool,
     foreground: bool,
 ) -> None:
@@ -107,6 +118,8 @@ def start(
     _check_one("--auto", auto, "--no-auto", no_auto)
     if auto is not None and min_clients is None:
         raise UsageError("--auto needs --min-clients K: how many nodes a session starts with")
+    if afresh and no_auto:
+        raise UsageError("--afresh is for sessions, and --no-auto ends them; keep one")
     given: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -114,6 +127,7 @@ def start(
         "front": front,
         "insecure": insecure,
         "min_clients": min_clients,
+        "round_seconds": round_timeout,
     }
     if cert is not None and key is not None:
         given |= {"certificate": _file(cert, "--cert"), "key": _file(key, "--key")}
@@ -127,6 +141,10 @@ def start(
         before = ServerSettings(host=LOOPBACK) if insecure else ServerSettings()
     changes = {field: value for field, value in given.items() if value is not None}
     settings = attrs.evolve(before, **changes)
+    if afresh:
+        if not settings.auto:
+            raise UsageError("--afresh is for sessions; add --auto RUNFILE, which starts them")
+        settings = attrs.evolve(settings, series=settings.series + 1)
     if settings.insecure:
         _check_insecure(settings, changes)
     check_port(settings)

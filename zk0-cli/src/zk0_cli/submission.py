@@ -1,7 +1,7 @@
 """`zk0 run --federation`: a run that nodes carry out, followed from here."""
 
-import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from zk0_core.federation.folder import ServerFolder
 
 if TYPE_CHECKING:
     from zk0_core.federation.records import RunEntry
-    from zk0_core.federation.runs import Runs
     from zk0_core.plan import RunPlan
 
 FLAGS = {
@@ -79,6 +78,7 @@ def submit(
 
     Raises:
         UsageError: if the federation's server does not run here.
+        Zk0Error: if that server ended before the run began, and stayed away.
     """
     from zk0_core.federation.runs import Runs
     from zk0_core.federation.server import running
@@ -89,7 +89,7 @@ def submit(
     given = {field: value for field, value in asked.items() if value is not None}
     entry = runs.submit(plan, output, **given)
     click.echo(f"run {entry.name} is submitted to '{federation}'", err=True)
-    return _follow_to_the_end(federation, runs, entry, plan, as_json)
+    return _follow_to_the_end(folder, entry, plan, as_json)
 
 
 def submit_again(folder: ServerFolder, entry: "RunEntry", as_json: bool) -> str:
@@ -100,6 +100,7 @@ def submit_again(folder: ServerFolder, entry: "RunEntry", as_json: bool) -> str:
 
     Raises:
         UsageError: if the federation's server does not run here, or the run is done or goes on.
+        Zk0Error: if that server ended before the run began, and stayed away.
     """
     from zk0_core.federation.runs import Runs
     from zk0_core.federation.server import running
@@ -108,18 +109,20 @@ def submit_again(folder: ServerFolder, entry: "RunEntry", as_json: bool) -> str:
     runs = Runs(folder)
     entry = runs.queue_again(entry)
     click.echo(f"run {entry.name} is submitted to '{folder.name}' again", err=True)
-    return _follow_to_the_end(folder.name, runs, entry, runs.plan(entry.name), as_json)
+    return _follow_to_the_end(folder, entry, runs.plan(entry.name), as_json)
 
 
 def _follow_to_the_end(
-    federation: str, runs: "Runs", entry: "RunEntry", plan: "RunPlan", as_json: bool
+    folder: ServerFolder, entry: "RunEntry", plan: "RunPlan", as_json: bool
 ) -> str:
+    from zk0_cli.following import follow
+
     try:
-        entry = follow(runs, entry, plan)
+        entry = follow(folder, entry, plan, partial(click.echo, err=True), give_up=True)
     except KeyboardInterrupt:
         click.echo(
-            f"run {entry.name} goes on; zk0 logs -f {entry.name} --federation {federation} "
-            f"comes back to it, zk0 stop --federation {federation} stops it",
+            f"run {entry.name} goes on; zk0 logs -f {entry.name} --federation {folder.name} "
+            f"comes back to it, zk0 stop {entry.name} --federation {folder.name} stops it",
             err=True,
         )
         raise
@@ -127,36 +130,7 @@ def _follow_to_the_end(
         _echo_json(entry)
     else:
         click.echo(f"output: {entry.folder}")
-    return "" if entry.state == "done" else f"run {entry.name} {entry.state}: {entry.reason}"
-
-
-def follow(runs: Any, entry: "RunEntry", plan: "RunPlan") -> "RunEntry":
-    """Tell of each round as it is recorded; return the entry of the run when it has ended."""
-    from zk0_core.builtin.reporter_console import ConsoleReporter
-    from zk0_core.history import History, from_line
-
-    reporter = ConsoleReporter()
-    reporter.begin(plan.rounds)
-    told, told_reason = 0, ""
-    history = History()
-    path = Path(entry.folder) / "history.jsonl"
-    for now in runs.await_end(entry.name):
-        entry = now
-        if now.reason and now.reason != told_reason and not now.over:
-            click.echo(f"waiting: {now.reason}", err=True)
-        told_reason = now.reason
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        # What follows the last newline is still being written.
-        lines = text[: text.rfind("\n") + 1].splitlines()
-        # A run that was taken up again is back at its last checkpoint.
-        told = min(told, len(lines))
-        history = History(tuple(map(from_line, lines)))
-        for number in range(told, len(lines)):
-            reporter.round(history.rounds[number], History(history.rounds[: number + 1]))
-        told = len(lines)
-    sys.stderr.flush()
-    reporter.finish(history)
-    return entry
+    return "" if entry.state == "done" else entry.ending
 
 
 def _echo_json(entry: "RunEntry") -> None:

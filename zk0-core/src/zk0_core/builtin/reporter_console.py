@@ -1,6 +1,7 @@
 """One line a round on the console."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,17 @@ if TYPE_CHECKING:
     from zk0_core.plan import RunPlan
 
 
+def _to_stderr(line: str) -> None:
+    """Print `line` where standard output stays free for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class ConsoleReporter:
-    """Writes to standard error, so that standard output stays free for results."""
+    """Says one line a round."""
+
+    def __init__(self, say: Callable[[str], None] = _to_stderr) -> None:
+        """Say it with `say`."""
+        self._say = say
 
     def start(self, plan: "RunPlan", folder: Path) -> None:
         """Say what begins."""
@@ -65,9 +75,6 @@ class ConsoleReporter:
                 self._say(f"{updates} {what}, from {clients}; see history.jsonl")
         for sentence in outliers(history):
             self._say(f"stands out: {sentence}")
-
-    def _say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
 
 def _local_training(plan: "RunPlan") -> str:

@@ -1,31 +1,30 @@
 """Takes the submitted runs one after the other: waits for nodes, starts, watches, starts again."""
 
 import time
-from datetime import UTC, datetime
 
+import attrs
 from loguru import logger
 
+from zk0_core.disk import is_full
 from zk0_core.engines._flower_control import FINISHED, STOPPED, Control, KnownNode, RunState
 from zk0_core.engines.bundle import bundle
 from zk0_core.errors import Zk0Error
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.records import RunEntry, ServerSettings
 from zk0_core.federation.runs import Runs
-from zk0_core.runfile import plan_from_json
+from zk0_core.federation.sessions import begin_session, has_left, time_of
 
 MAX_ATTEMPTS = 5
 """A run that crashed so often is not started again."""
 LOOK_SECONDS = 1.0
 ASKED = "asked for with zk0 stop"
-AWAY_SECONDS = 600.0
-"""A node that is away for so long has left. One that a stopped run tore from its work, or that was
-started again, is back before."""
 
 
 class Conductor:
     """Carries out the runs of a server; `look` is called again and again."""
 
     def __init__(self, folder: ServerFolder, control: Control, settings: ServerSettings) -> None:
+        self._folder = folder.runs
         self._runs = Runs(folder)
         self._control = control
         self._settings = settings
@@ -34,6 +33,10 @@ class Conductor:
         self._launched: set[int] = set()
         """Flower runs that the launcher of now carries out: a ServerApp ends with its launcher."""
         self._launchers_died = 0
+        self._started: RunEntry | None = None
+        """What was given to the SuperLink, where that is still to be written down."""
+        self._told = ""
+        """What went wrong at the last look."""
 
     def launcher_died(self) -> None:
         """Learn that all ServerApps are gone; the SuperLink sees that a minute later only."""
@@ -41,16 +44,29 @@ class Conductor:
         self._launchers_died += 1
 
     def look(self) -> None:
-        """Do what is due; what goes wrong on the way is logged, and tried again."""
+        """Do what is due; what goes wrong on the way is logged once, and tried again."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
         try:
             self._look()
-        except Zk0Error as problem:
-            logger.warning("{}", problem)
+        except (Zk0Error, OSError) as problem:
+            told = str(problem) if isinstance(problem, Zk0Error) else self._on_disk(problem)
+            if told != self._told:
+                logger.warning("{}", told)
+            self._told = told
+        else:
+            self._told = ""
+
+    def _on_disk(self, problem: OSError) -> str:
+        """Return what to do when runs could not be read or written, in words of no one file."""
+        if is_full(problem):
+            return f"the disk of {self._folder} is full; free some, and runs go on by themselves"
+        reason = problem.strerror or type(problem).__name__
+        return f"runs cannot be read or written in {self._folder}: {reason}; it is tried again"
 
     def _look(self) -> None:
+        self._write_started()
         for entry in self._runs.all():
             if entry.over or not self._runs.to_be_stopped(entry.name):
                 continue
@@ -61,7 +77,8 @@ class Conductor:
                 logger.warning("run {} is not stopped yet: {}", entry.name, problem)
         going = self._runs.going()
         if not going:
-            self._start_session()
+            if self._settings.auto:
+                begin_session(self._runs, self._settings, self._control.nodes())
         elif going[0].state == "running":
             self._watch(going[0])
         elif not self._runs.to_be_stopped(going[0].name):
@@ -75,12 +92,12 @@ class Conductor:
 
     def _end(self, entry: RunEntry, state: str, reason: str) -> None:
         """Write down that a run has ended, how, and who was there where sessions follow."""
-        self._waiting_since.pop(entry.name, None)  # it may be queued again
         nodes = self._control.nodes() if self._settings.auto else []
         # Who was torn from its work is back soon; where none had begun, who is away was not there.
         began = entry.state == "running"
-        there = tuple(n.name for n in nodes if n.online or (began and not _has_left(n)))
+        there = tuple(n.name for n in nodes if n.online or (began and not has_left(n)))
         self._runs.change(entry, state=state, reason=reason, there=there)
+        self._waiting_since.pop(entry.name, None)  # it may be queued again
 
     def _watch(self, entry: RunEntry) -> None:
         """See whether the run has ended, and how."""
@@ -133,42 +150,18 @@ class Conductor:
     def _start(self, entry: RunEntry, attempts: int) -> None:
         number = self._control.start_run(bundle(), entry.name)
         self._launched.add(number)
-        self._runs.change(entry, state="running", reason="", flower_run=number, attempts=attempts)
-        logger.info("run {} is given to the SuperLink as {}", entry.name, number)
-
-    def _start_session(self) -> None:
-        """Start an automatic session when enough nodes are there, one of them since the last."""
-        if not self._settings.auto:
-            return
-        nodes = self._control.nodes()
-        entries = [entry for entry in self._runs.all() if entry.over]
-        if entries and not self._has_somebody_come(nodes, entries):
-            return
-        online = sum(node.online for node in nodes)
-        if online < self._settings.min_clients:
-            return
-        done = [entry for entry in entries if entry.state == "done"]
-        entry = self._runs.submit(
-            plan_from_json(self._settings.auto),
-            min_clients=self._settings.min_clients,
-            start_from=done[-1].folder if done else "",
+        self._started = attrs.evolve(
+            entry, state="running", reason="", flower_run=number, attempts=attempts
         )
-        logger.info("{} nodes are there: session {}", online, entry.name)
+        self._write_started()
 
-    def _has_somebody_come(self, nodes: list[KnownNode], entries: list[RunEntry]) -> bool:
-        """Whether a node is online that was not there when the last run ended, or has left since.
-
-        That it connected since tells nothing: who is training when a run is stopped connects anew.
-        """
-        last = max(entries, key=lambda entry: _time(entry.ended))
-        here = {node.name for node in nodes if not _has_left(node)}
-        there = tuple(name for name in last.there if name in here)
-        now = self._runs.find(last.name)
-        # Unless somebody has queued it again meanwhile.
-        if there != last.there and now.over:
-            # Written down: when they are back, it is no longer to be seen that they had left.
-            self._runs.change(now, there=there)
-        return any(node.online and node.name not in there for node in nodes)
+    def _write_started(self) -> None:
+        """Write down what was started; until that is done, it would be started once more."""
+        if (entry := self._started) is None:
+            return
+        self._runs.change(entry)
+        self._started = None
+        logger.info("run {} is given to the SuperLink as {}", entry.name, entry.flower_run)
 
 
 def _details(state: RunState | None) -> str:
@@ -187,19 +180,7 @@ def _missing(entry: RunEntry, nodes: list[KnownNode]) -> str:
     return f"missing: {', '.join(away) or 'nodes to approve, with zk0 server nodes approve'}"
 
 
-def _has_left(node: KnownNode) -> bool:
-    """Whether a node is away, and not for a moment only."""
-    if node.online:
-        return False
-    return not node.seen or (datetime.now(UTC) - _time(node.seen)).total_seconds() > AWAY_SECONDS
-
-
 def _seen(node: KnownNode) -> str:
     if not node.seen:
         return "never connected"
-    return f"last seen {_time(node.seen):%Y-%m-%d %H:%M} UTC"
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return f"last seen {time_of(node.seen):%Y-%m-%d %H:%M} UTC"

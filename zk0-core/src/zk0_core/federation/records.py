@@ -32,8 +32,12 @@ class ServerSettings:
     """Whether nodes are served without TLS, on the loopback address."""
     min_clients: int = 1
     """Nodes that an automatic session needs."""
+    round_seconds: float = 0.0
+    """Seconds that a round of a session gets; 0 for as long as it takes."""
     auto: str = ""
     """A run file to start sessions with, as a resolved plan in JSON; empty for none."""
+    series: int = 1
+    """Counts how often sessions were to start afresh: none takes the model of another series."""
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +132,8 @@ class RunEntry:
     """Seconds that a round gets; 0 for as long as it takes."""
     start_from: str = ""
     """Output folder of the run whose model it starts from; empty for the policy's own start."""
+    series: int = 0
+    """Of a session, as `ServerSettings` counts; 0 for a run by hand."""
     ended: str = ""
     there: tuple[str, ...] = ()
     """Nodes that were there when it ended and have not left since: they begin no session.
@@ -139,6 +145,13 @@ class RunEntry:
     def over(self) -> bool:
         """Whether it has ended."""
         return self.state in ("done", "failed", "stopped")
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        if self.state == "done":
+            return f"run {self.name} is done, its output is in {self.folder}"
+        return f"run {self.name} {self.state}: {self.reason}"
 
 
 def unstructured(record: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The runs of a federation: submitted by a command, carried out one after the other."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -59,8 +60,13 @@ class Runs:
             folder=str((output or self._folder / name / "output").absolute()),
             **asked,
         )
-        write_text(self._folder / name / PLAN, plan_to_json(plan))
-        write(self._folder / name / ENTRY, entry)
+        try:
+            write_text(self._folder / name / PLAN, plan_to_json(plan))
+            write(self._folder / name / ENTRY, entry)
+        except OSError:
+            # A full disk: what is tried again leaves no folder each time.
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            raise
         return entry
 
     def queue_again(self, entry: RunEntry) -> RunEntry:

@@ -115,7 +115,7 @@ class Server:
         if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in start.params.items()}:
             raise UsageError(
                 "the model to start from has other parameters than the policy of the plan; choose "
-                "the policy that it was trained with, or start afresh"
+                "the policy that it was trained with, or start afresh: zk0 server start --afresh"
             )
         return given
 
