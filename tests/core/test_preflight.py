@@ -147,7 +147,7 @@ def test_a_newcomer_that_hangs_holds_a_round_up_no_longer_than_its_deadline(
     with pytest.raises(RoundError) as ended:
         call_roll(exchange, recipe_of(examples.plan()), expected=1)
     late = "before training, no answer within 0 s"
-    assert str(ended.value) == f"no client can take part: {late}; {late}"
+    assert str(ended.value) == f"no client can take part: node 100: {late}; node 101: {late}"
 
 
 def claims(schema: Mapping[str, Any], action: Mapping[str, Any]) -> SchemaReport:

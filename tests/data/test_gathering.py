@@ -18,7 +18,7 @@ from zk0_core.plan import ClientPlan, EvaluationPlan, PluginChoice
 from zk0_core.server.exchange import Exchange, Patience, Reply
 from zk0_core.server.gathering import Gathering
 from zk0_core.server.model import ModelRef, read_facts, write_facts
-from zk0_core.server.preflight import pooled_statistics
+from zk0_core.server.preflight import Roster, pooled_statistics
 from zk0_core.testing import examples
 from zk0_core.wire.orders import SchemaReport
 from zk0_core.wire.packing import to_record
@@ -88,13 +88,19 @@ def gathering(
     return Gathering(of, Answered(reports, patience), workers, folder / "start")
 
 
+def reasons(roster: Roster) -> dict[int, str]:
+    """Return why each node takes no part, as the records of the run have it."""
+    assert all(each.failed for each in roster.refused)
+    return {node: refusal.reason for node, refusal in roster.unfit.items()}
+
+
 def test_one_at_another_rate_is_set_aside(
     workers: Workers, tmp_path: Path, logged: list[str]
 ) -> None:
     reports = [report("ann", fps=30), report("bob"), report("cem")]
     roster, model, _ = gathering(workers, tmp_path, reports).begin(2)
     assert roster.names == ["bob", "cem"]
-    assert roster.unfit == {0: FASTER}
+    assert reasons(roster) == {0: FASTER}
     assert f"WARNING ann does not take part: {FASTER}" in logged
     assert model.schema.fps == 10
     assert model.statistics == pooled_statistics(reports[1:])
@@ -105,7 +111,7 @@ def test_too_few_that_are_left_end_the_run(workers: Workers, tmp_path: Path) -> 
     reports = [report("ann", fps=30), report("bob"), report("cem")]
     with pytest.raises(RoundError) as ended:
         gathering(workers, tmp_path, reports).begin(3)
-    assert str(ended.value) == f"2 of the 3 clients that are needed can take part: {FASTER}"
+    assert str(ended.value) == f"2 of the 3 clients that are needed can take part: ann: {FASTER}"
     assert not (tmp_path / "start").exists()
 
 
@@ -114,7 +120,7 @@ def test_of_two_the_first_is_right(workers: Workers, tmp_path: Path) -> None:
     reports = [report("ann", fps=30), report("bob")]
     roster, model, _ = gathering(workers, tmp_path, reports).begin(1)
     assert (roster.names, model.schema.fps) == (["ann"], 30)
-    assert roster.unfit == {
+    assert reasons(roster) == {
         1: "client 'bob': fps is 10, client 'ann' has 30; one policy needs one rate: record or "
         "convert it at the same"
     }
@@ -124,7 +130,7 @@ def test_joints_that_another_name_would_mend(workers: Workers, tmp_path: Path) -
     joints = ("pan", *examples.JOINTS[1:])
     reports = [report("ann"), report("bob", state=joints, action=joints)]
     roster, _, _ = gathering(workers, tmp_path, reports).begin(1)
-    assert roster.unfit == {
+    assert reasons(roster) == {
         1: "client 'bob': state has 4 joints pan, shoulder_lift.pos, elbow_flex.pos, gripper.pos, "
         "client 'ann' has 4 joints shoulder_pan.pos, shoulder_lift.pos, elbow_flex.pos, "
         "gripper.pos; if they are the same joints in this order, say --rename "
@@ -140,7 +146,7 @@ def test_a_camera_that_the_policy_takes(workers: Workers, tmp_path: Path) -> Non
         report("cem"),
     ]
     roster, model, start = gathering(workers, tmp_path, reports).begin(1)
-    assert roster.unfit == {
+    assert reasons(roster) == {
         0: f"client 'ann' (node:ann) has no camera {WRIST}, which the policy takes; it has {TOP}, "
         f"{SIDE}; if they show the same, say --rename {SIDE}={WRIST} for it"
     }
@@ -156,7 +162,7 @@ def test_a_run_that_starts_from_a_model_goes_by_it(workers: Workers, tmp_path: P
     write_facts(earlier, tmp_path / "start")
     roster, model, _ = gathering(workers, tmp_path, reports).begin(1)
     assert roster.names == ["cem"]
-    assert roster.unfit[1] == (
+    assert reasons(roster)[1] == (
         "client 'bob': fps is 30, the run's model has 10; one policy needs one rate: fps=10 in the "
         "address of client 'bob' takes one frame of 3"
     )
@@ -177,7 +183,7 @@ def test_an_episode_to_evaluate_on(workers: Workers, tmp_path: Path) -> None:
         f"evaluation dataset {address}?eval_episodes=1: episode 2 is also trained on by client "
         "'ann'; hold it out there with ?eval_episodes"
     )
-    assert roster.unfit == {0: text}
+    assert reasons(roster) == {0: text}
     with pytest.raises(DataError) as refused:
         gathering(workers, tmp_path, reports, Patience(), **plan).begin(1)
     assert str(refused.value) == text
@@ -217,7 +223,8 @@ def test_one_that_comes_late(workers: Workers, tmp_path: Path, logged: list[str]
         "client 'bob': fps is 30, the run's model has 10; one policy needs one rate: fps=10 in the "
         "address of client 'bob' takes one frame of 3"
     )
-    assert roster.unfit == {1: why}
+    assert reasons(roster) == {1: why}
     assert f"WARNING bob does not take part: {why}" in logged
     assert "INFO cem joins" in logged
-    assert run.present(roster, model) == roster
+    # It is not asked again, and was told of once.
+    assert run.present(roster, model) == attrs.evolve(roster, refused=())

@@ -109,7 +109,8 @@ def in_parts(
     """
     size = math.ceil(len(indices) / count)
     parts = [indices[start : start + size] for start in range(0, len(indices), size)]
-    counts = [_counted(source, part) for part in parts]
+    # Of a batch that stays whole nothing need be counted.
+    counts = [_counted(source, part) for part in parts] if len(parts) > 1 else [1]
     for part, counted in zip(parts, counts, strict=True):
         yield part, counted / sum(counts)
 
