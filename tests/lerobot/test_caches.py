@@ -201,30 +201,45 @@ def test_it_is_compared_with_pictures_from_all_over(policy, dataset, limits) -> 
         np.testing.assert_array_equal(pictures, [every[frame] for frame in cache.frames])
 
 
+def off(kind: Kind, factor: float) -> Kind:
+    """Return `kind`, computed wrongly."""
+
+    def compute(module, batch):
+        values, small = kind.compute(module, batch)
+        return values * factor, small
+
+    return attrs.evolve(kind, compute=compute)
+
+
 def test_a_cache_that_disagrees_is_not_used(policy, watched, empty, warnings, monkeypatch) -> None:
-    """Nor kept, nor made again before something has changed that computes it."""
-    honest = CacheOf.load
-
-    def wrong(self, progress=None):
-        cache = honest(self, progress)
-        return attrs.evolve(cache, values=np.asarray(cache.values) * np.float32(1.5))
-
-    monkeypatch.setattr(CacheOf, "load", wrong)
+    """Nor made again and again: it would come out the same."""
+    monkeypatch.setattr(prefix_source, "KINDS", [off(PREFIX, 1.5), off(VISION, 1.5)])
+    monkeypatch.setattr(exactness, "GROSSLY", 1e9)
     assert isinstance(policy.source(watched, ALL), PictureSource)
     (said,) = warnings
     assert "loss from cached keys and values of prefixes is" in said
     assert "loss from cached embeddings of pictures is" in said
     assert "training from pictures, several times slower" in said
-    assert not list(empty.glob("prefix/[!.]*")) + list(empty.glob("vision/[!.]*"))
-
-    monkeypatch.setattr(CacheOf, "load", honest)
     watched.decoded.clear()
     assert isinstance(policy.source(watched, ALL), PictureSource)
     assert warnings == [said, said]
     assert not watched.decoded
 
-    monkeypatch.setattr(exactness, "_COMPUTING", ("torch", "numpy"))
-    assert isinstance(policy.source(watched, ALL), CachedSource)
+
+def test_a_cache_that_other_versions_made_is_made_anew(
+    policy, dataset, empty, warnings, monkeypatch
+) -> None:
+    monkeypatch.setattr(exactness, "TOLERANCE", 1e9)
+    with monkeypatch.context() as patch:
+        patch.setattr(prefix_source, "KINDS", [off(PREFIX, 1.001)])
+        assert policy.source(dataset, ALL).kind.name == "prefix"
+    monkeypatch.setattr(exactness, "TOLERANCE", 1e-5)
+    source = policy.source(dataset, ALL)
+    assert isinstance(source, CachedSource)
+    assert source.kind is PREFIX
+    (said,) = warnings
+    assert said.startswith(f"{dataset.uri}: loss from cached keys and values of prefixes is ")
+    assert said.endswith("; the cache is made anew\n")
 
 
 def flipped(file: Path) -> None:
@@ -409,15 +424,7 @@ def test_a_kind_that_is_far_off_costs_its_first_frames(
     policy, watched, empty, warnings, monkeypatch
 ) -> None:
     """Then pictures are decoded, once, for training from them."""
-
-    def wrong(kind: Kind) -> Kind:
-        def compute(module, batch):
-            values, small = kind.compute(module, batch)
-            return values * 1.5, small
-
-        return attrs.evolve(kind, compute=compute)
-
-    monkeypatch.setattr(prefix_source, "KINDS", [wrong(PREFIX), wrong(VISION)])
+    monkeypatch.setattr(prefix_source, "KINDS", [off(PREFIX, 1.5), off(VISION, 1.5)])
     assert isinstance(policy.source(watched, ALL), PictureSource)
     assert watched.decoded == {camera: 2 * CHECKED + 41 for camera in watched.schema.cameras}
     assert [path.name for path in empty.iterdir()] == ["frames"]

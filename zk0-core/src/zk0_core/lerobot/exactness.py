@@ -1,7 +1,5 @@
-"""Whether a cache gives what pictures give: compared at every start, and made anew once if not."""
+"""Whether a cache gives what pictures give: compared at every start; if not, it is made anew."""
 
-import importlib.metadata
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +7,11 @@ import torch
 from loguru import logger
 
 from zk0_core.data import Progress
-from zk0_core.files import remove_built, write_json
+from zk0_core.files import remove_built
 from zk0_core.lerobot.cached_loss import cached_loss, with_prefix
 from zk0_core.lerobot.cached_source import within
 from zk0_core.lerobot.flow import flow_draws
-from zk0_core.lerobot.prefix_cache import CacheOf, FrameCache, Inexact, as_computed
+from zk0_core.lerobot.prefix_cache import CacheOf, FrameCache, Inexact, as_computed, kept
 
 TOLERANCE = 1e-5
 """Relative difference of loss up to which a cache is taken for exact: a sum over more frames at
@@ -22,8 +20,6 @@ ROUGH_TOLERANCE = 2e-3
 """The same where weights are bfloat16: another order may tip a sum to its other neighbour."""
 GROSSLY = 10
 """Times the tolerance, beyond which a cache is not even begun."""
-_COMPUTING = ("torch", "transformers", "lerobot")
-"""The packages whose versions decide what is computed."""
 
 
 def exact_cache(
@@ -31,9 +27,8 @@ def exact_cache(
 ) -> FrameCache:
     """Return the cache of one dataset, made where it is not there.
 
-    One that was there and is no longer exact, since it was damaged or other versions compute it
-    otherwise, is made anew. If the new one is not exact either, it goes, and is not tried again
-    until a version changes.
+    One that was there and is not exact is made anew, once, if something else would be computed now:
+    it was damaged, or other versions compute it otherwise.
 
     Args:
         wanted: Which cache.
@@ -44,41 +39,41 @@ def exact_cache(
     Raises:
         Inexact: if it does not give the loss that pictures give.
     """
+    tolerance = _tolerance(wanted)
     made = _made(wanted.folder)
+    cache: FrameCache | None = None
     if made is not None:
         try:
-            return _checked(wanted, state, action, progress)
+            cache = wanted.load(progress)
+            _require_exact(wanted, cache, state, action, tolerance)
+            return cache
         except Inexact as problem:
+            if cache is not None and _is_computed_so(wanted, cache, tolerance):
+                raise
             logger.warning("{}; the cache is made anew", problem)
             # Unless another process, which saw the same, has done it meanwhile.
             remove_built(wanted.folder, lambda: _made(wanted.folder) == made)
     if not wanted.folder.is_dir():
         # What is far off shows on few frames, before all videos are decoded for it.
-        grossly = GROSSLY * _tolerance(wanted)
-        _require_exact(wanted, wanted.tried, state, action, grossly)
-    try:
-        return _checked(wanted, state, action, progress)
-    except Inexact as problem:
-        write_json(_refusal_of(wanted.folder), {"why": str(problem), "by": _versions()})
-        remove_built(wanted.folder, lambda: True)
-        raise
+        _require_exact(wanted, wanted.tried, state, action, GROSSLY * tolerance)
+    cache = wanted.load(progress)
+    _require_exact(wanted, cache, state, action, tolerance)
+    return cache
 
 
-def refusal(wanted: CacheOf) -> str | None:
-    """Return why a cache that was just made was found inexact; None where it may be tried."""
-    try:
-        told = json.loads(_refusal_of(wanted.folder).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return str(told["why"]) if told["by"] == _versions() else None
+def _is_computed_so(of: CacheOf, cache: FrameCache, tolerance: float) -> bool:
+    """Return whether what is kept of the frames whose pictures are there would be kept again.
 
-
-def _refusal_of(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.inexact")
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _COMPUTING}
+    Then another policy's loss may well be exact, or none is, and a new cache would change neither.
+    """
+    values, small = of.computed(cache.pictures, cache.frames)
+    now = as_computed(kept(values)).double()
+    then = as_computed(cache.values[cache.frames]).double()
+    alike = all(
+        np.array_equal(cache.small[name][cache.frames], tensor.cpu().numpy())
+        for name, tensor in small.items()
+    )
+    return alike and float((now - then).norm()) <= tolerance * float(now.norm())
 
 
 def _made(folder: Path) -> int | None:
@@ -87,14 +82,6 @@ def _made(folder: Path) -> int | None:
         return max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0)
     except FileNotFoundError:
         return None
-
-
-def _checked(
-    wanted: CacheOf, state: torch.Tensor, action: torch.Tensor, progress: Progress | None
-) -> FrameCache:
-    cache = wanted.load(progress)
-    _require_exact(wanted, cache, state, action, _tolerance(wanted))
-    return cache
 
 
 def _tolerance(wanted: CacheOf) -> float:
@@ -136,10 +123,10 @@ def _losses_both_ways(
     batch["action"] = chunk[..., : policy.config.action_feature.shape[0]]
     batch["action_is_pad"] = torch.from_numpy(padding).to(device)
     plain = policy.forward(batch, noise=noise, time=time)[0]
-    kept = {name: torch.from_numpy(rows[frames]).to(device) for name, rows in cache.small.items()}
+    small = {name: torch.from_numpy(rows[frames]).to(device) for name, rows in cache.small.items()}
     cached = {
         of.kind.name: as_computed(cache.values[frames]).to(device).float(),
-        **kept,
+        **small,
         "state": state[frames].to(device),
         "actions": chunk,
         "steps": within(padding, device),

@@ -19,7 +19,6 @@ _BUSY = (429, *range(500, 600))
 """Answers that say nothing of what was asked for."""
 _OFFLINE = "HF_HUB_OFFLINE is set"
 
-
 _downloaded: dict[tuple[str, ...], Path] = {}
 """What this process has asked for: the Hub allows so many questions in five minutes."""
 
@@ -28,7 +27,7 @@ def downloaded(address: Address) -> Path:
     """Return the folder of the dataset that `address` names, `owner/name@revision`.
 
     Without a revision it is that of the format, as with LeRobot. Files that are there already are
-    not asked for again, and no dataset is twice in one process. Where the Hub is down or busy, a
+    not downloaded again, and a process asks once for a dataset. Where the Hub is down or busy, a
     copy that is whole serves, with a warning.
 
     Raises:

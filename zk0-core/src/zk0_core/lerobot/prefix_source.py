@@ -13,7 +13,7 @@ from zk0_core.data import Progress, RobotDataset
 from zk0_core.disk import free_bytes, is_full
 from zk0_core.joined import parts_of
 from zk0_core.lerobot.cached_source import CachedSource, Part
-from zk0_core.lerobot.exactness import exact_cache, refusal
+from zk0_core.lerobot.exactness import exact_cache
 from zk0_core.lerobot.examples import Chunks, Preprocess, observation
 from zk0_core.lerobot.prefix_cache import (
     KINDS,
@@ -56,7 +56,7 @@ def prefix_source(
             for part, make in zip(parts, makers, strict=True)
         ]
         try:
-            reason = _refused(wanted) or _no_room(wanted)
+            reason = _no_room(wanted)
             if reason is None:
                 return _checked_source(wanted, preprocess, chunks, progress)
         except Inexact as problem:
@@ -72,11 +72,6 @@ def prefix_source(
     else:
         logger.warning("{}; training from pictures, several times slower", "; ".join(reasons))
     return None
-
-
-def _refused(wanted: list[CacheOf]) -> str | None:
-    """Return why one of the caches of a dataset's parts was given up before; None if none was."""
-    return next((why for cache in wanted if (why := refusal(cache))), None)
 
 
 def _no_room(wanted: list[CacheOf]) -> str | None:
