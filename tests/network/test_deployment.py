@@ -94,7 +94,7 @@ def test_who_leaves_by_itself_and_who_has_another_version(
     output = world.path / "left"
     run_file = world.run_file("ann", rounds=2, seconds=1.0)
     done = world.zk0(
-        *("run", run_file, "--federation", "main", "--output", output, "--min-clients", "5")
+        *("run", run_file, "--federation", "main", "--output", output, "--min-clients", "4")
     )
     assert done.returncode == 0, done.stderr + world.said()
     assert wait_until("eve leaves", lambda: eve.poll() is not None and [eve.poll()]) == [0]
