@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,17 @@ def wandb(folder: Path) -> list[tuple[int, float]]:
     for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
         store = DataStore()
         store.open_for_scan(str(path))
-        while (data := store.scan_data()) is not None:
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
-            if record.HasField("run"):
-                ids.add(record.run.run_id)
-            if record.HasField("history"):
-                items = record.history.item
-                row = {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
-                rows.append((row["round"], row["server/seconds"]))
-        store.close()
+        # wandb's own process may be in the middle of a record; of a broken one there is no more.
+        with closing(store), suppress(AssertionError):
+            while (data := store.scan_data()) is not None:
+                record = wandb_internal_pb2.Record()
+                record.ParseFromString(data)
+                if record.HasField("run"):
+                    ids.add(record.run.run_id)
+                if record.HasField("history"):
+                    items = record.history.item
+                    row = {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
+                    rows.append((row["round"], row["server/seconds"]))
     assert len(ids) == 1
     return rows
 
