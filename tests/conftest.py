@@ -43,6 +43,17 @@ def said() -> Iterator[list[str]]:
 
 
 @pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What is logged, whoever it is for."""
+    from loguru import logger
+
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(line.strip()), format="{message}")
+    yield lines
+    logger.remove(number)
+
+
+@pytest.fixture
 def zk0(capsys: pytest.CaptureFixture[str]) -> Zk0:
     """Runs the command in this process."""
     from zk0_cli.main import main

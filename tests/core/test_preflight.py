@@ -6,7 +6,6 @@ from typing import Any
 
 import attrs
 import pytest
-from loguru import logger
 
 from zk0_core.engines._flower import stamp
 from zk0_core.engines.apps import recipe_of
@@ -101,12 +100,9 @@ BOB = Refusal("bob", OTHER_HALF, failed=True)
 EVE = Refusal("eve", f"before training, {OTHER_APP}", failed=True)
 
 
-def test_who_refuses_is_known_by_the_approved_name(tmp_path: Path) -> None:
+def test_who_refuses_is_known_by_the_approved_name(tmp_path: Path, logged: list[str]) -> None:
     recipe = recipe_of(examples.plan())
-    logged: list[str] = []
-    number = logger.add(lambda line: logged.append(line.strip()), format="{message}")
     roster = call_roll(Mixed(tmp_path), recipe, expected=3)
-    logger.remove(number)
     assert roster.nodes == {"ann": 1}
     assert roster.refused == (BOB, EVE)
     assert logged == [

@@ -9,23 +9,11 @@ from tests.foreign import ForeignAuthority
 from zk0_core.errors import UsageError
 from zk0_core.federation import certificates
 from zk0_core.federation.authority import authority_of, end_of, ensure_shown, warning
-from zk0_core.federation.certificates import ensure_authority, fingerprint
+from zk0_core.federation.certificates import fingerprint
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.records import ServerSettings
 
 OWN = ServerSettings(host="127.0.0.1")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> ServerFolder:
-    folder = ServerFolder(tmp_path / "main" / "server")
-    ensure_authority(folder.certificates)
-    return folder
-
-
-@pytest.fixture
-def foreign(tmp_path: Path) -> ForeignAuthority:
-    return ForeignAuthority(tmp_path / "foreign")
 
 
 def using(certificate: Path, key: Path) -> ServerSettings:

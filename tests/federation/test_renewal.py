@@ -1,40 +1,15 @@
 """The certificate that nodes see is made anew, or taken up anew, while the server runs."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from loguru import logger
 
 from tests.foreign import ForeignAuthority
 from zk0_core.federation import certificates
 from zk0_core.federation.authority import end_of, ensure_shown, warning
-from zk0_core.federation.certificates import ensure_authority
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.records import ServerSettings
 from zk0_core.federation.renewal import Renewal
 
 OWN = ServerSettings(host="127.0.0.1")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> ServerFolder:
-    folder = ServerFolder(tmp_path / "main" / "server")
-    ensure_authority(folder.certificates)
-    return folder
-
-
-@pytest.fixture
-def foreign(tmp_path: Path) -> ForeignAuthority:
-    return ForeignAuthority(tmp_path / "foreign")
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    lines: list[str] = []
-    number = logger.add(lambda line: lines.append(line.strip()), format="{message}")
-    yield lines
-    logger.remove(number)
 
 
 def test_its_own_is_made_anew_before_it_ends(

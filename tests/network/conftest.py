@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loguru import logger
 
 from tests.network.conducting import BY_HAND, SuperLink
 from tests.network.crowd import NAMES
@@ -88,11 +87,3 @@ def look(tmp_path: Path, superlink: SuperLink, monkeypatch: pytest.MonkeyPatch):
         return conductors[settings]
 
     return look
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    lines: list[str] = []
-    number = logger.add(lambda line: lines.append(line.strip()), format="{message}")
-    yield lines
-    logger.remove(number)

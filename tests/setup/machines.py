@@ -1,6 +1,7 @@
 """Machines with little on them, for the scripts that set zk0 up; their uv downloads nothing."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def with_uv(machine: Path, version: str = "0.9.1", *, fails: bool = False) -> No
 
 def with_python(path: Path) -> None:
     program(path, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+
+
+def run_script(
+    machine: Path, script: str, *arguments: object, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one of SCRIPTS there, with no other variables than `env` and the machine's."""
+    return subprocess.run(
+        [machine / "project" / "scripts" / script, *map(str, arguments)],
+        env={
+            "PATH": str(machine / "bin"),
+            "HOME": str(machine / "home"),
+            "CALLS": str(machine / "calls"),
+            **env,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def calls(machine: Path) -> list[str]:

@@ -6,22 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.setup.machines import calls, program, uv_text, with_python, with_uv
+from tests.setup.machines import calls, program, run_script, uv_text, with_python, with_uv
 
 
 def bootstrap(machine: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [machine / "project" / "scripts" / "bootstrap"],
-        env={
-            "PATH": str(machine / "bin"),
-            "HOME": str(machine / "home"),
-            "CALLS": str(machine / "calls"),
-            **env,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_script(machine, "bootstrap", **env)
 
 
 def test_uses_uv_and_python_of_path(machine: Path) -> None:

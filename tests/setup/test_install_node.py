@@ -16,29 +16,18 @@ from tests.setup.machines import (
     REPOSITORY,
     calls,
     program,
+    run_script,
     uv_text,
     with_python,
     with_tool,
     with_uv,
 )
 
-SCRIPT = "project/scripts/install-node"
 PACKAGES = ("zk0", "zk0_core", "zk0_strategies", "zk0_schedulers", "zk0_cli")
 
 
 def install(machine: Path, *arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [machine / SCRIPT, *map(str, arguments)],
-        env={
-            "PATH": str(machine / "bin"),
-            "HOME": str(machine / "home"),
-            "CALLS": str(machine / "calls"),
-            **env,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_script(machine, "install-node", *arguments, **env)
 
 
 @pytest.fixture
@@ -203,7 +192,7 @@ def test_from_wheels_into_a_clean_home(machine: Path, tmp_path: Path) -> None:
     subprocess.run([uv, *exported, "-o", locked], cwd=REPOSITORY, check=True)
     cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True)
     home = machine / "home"
-    with (machine / SCRIPT).open() as script:
+    with (machine / "project/scripts/install-node").open() as script:
         done = subprocess.run(
             ["bash", "-s", "--", "--wheels", wheels],
             stdin=script,

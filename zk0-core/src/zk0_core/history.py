@@ -51,6 +51,10 @@ class Refusal:
     failed: bool = False
     """Whether the client failed or was not heard of, so that there was no update to refuse."""
 
+    def __str__(self) -> str:
+        """Return who it is about, and why."""
+        return f"{self.client}: {self.reason}"
+
 
 @attrs.frozen(kw_only=True)
 class RoundRecord:

@@ -59,7 +59,7 @@ class ConsoleReporter:
             parts.append("did not count: too few usable updates")
         self._say("  ".join(parts))
         for refusal in record.refused:
-            self._say(f"  refused {refusal.client}: {refusal.reason}")
+            self._say(f"  refused {refusal}")
         before = history.rounds[-2].quarantined if len(history.rounds) > 1 else ()
         for client in sorted(set(record.quarantined) - set(before)):
             self._say(f"  {client} is not asked any more: too many of its updates were refused")

@@ -103,7 +103,7 @@ class Gathering:
         """Raise RoundError if some cannot take part and fewer than `least` can."""
         there = len(roster.names)
         if roster.unfit and there < least:
-            reasons = "; ".join(f"{each.client}: {each.reason}" for each in roster.unfit.values())
+            reasons = "; ".join(map(str, roster.unfit.values()))
             raise RoundError(
                 f"{there} of the {least} clients that are needed can take part: {reasons}"
             )

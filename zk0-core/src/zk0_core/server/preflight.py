@@ -78,8 +78,8 @@ def call_roll(
             still = (each for each in refused.values() if each.client not in roster.nodes)
             return attrs.evolve(roster, refused=tuple(still))
         if not silent or time.monotonic() > deadline:
-            unfit = [f"{refusal.client}: {refusal.reason}" for refusal in roster.unfit.values()]
-            raise RoundError(f"no client can take part: {'; '.join([*unfit, *silent])}")
+            reasons = "; ".join([*map(str, roster.unfit.values()), *silent])
+            raise RoundError(f"no client can take part: {reasons}")
         # Who has failed may come back; who cannot take part is not asked again.
         before = roster
 
@@ -125,7 +125,7 @@ def _ask_newcomers(
             logger.warning("{} does not take part: {}", refusal.client, refusal.reason)
             refused.append(refusal)
             if reply.record is None:
-                silent.append(f"{refusal.client}: {refusal.reason}")
+                silent.append(str(refusal))
             else:
                 unfit[node] = refusal
             continue

@@ -188,7 +188,7 @@ def stop_when_lost(history: History, needed: int) -> None:
     last = history.rounds[-MAX_LOST_ROUNDS:]
     if len(last) == MAX_LOST_ROUNDS and not any(record.counted for record in last):
         end = last[-1]
-        reasons = [f"{refusal.client}: {refusal.reason}" for refusal in end.refused]
+        reasons = list(map(str, end.refused))
         reasons += [f"{client} is not asked any more" for client in end.quarantined]
         raise RoundError(
             f"{MAX_LOST_ROUNDS} rounds in a row had too few usable updates (round {end.round} had "
