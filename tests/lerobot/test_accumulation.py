@@ -58,9 +58,10 @@ def test_it_has_the_gradient_of_the_whole(policy, dataset, monkeypatch, kind, pa
     source = getattr(policy, kind)(dataset, [0, 1, 2])
     loss, expected = gradient(policy, source, 1, monkeypatch)
     seen_loss, seen = gradient(policy, source, parts, monkeypatch)
-    assert seen_loss == pytest.approx(loss, rel=1e-6)
+    # float32 sums in another order: some processors' kernels differ by more than 1e-6.
+    assert seen_loss == pytest.approx(loss, rel=1e-5)
     for name, whole in expected.items():
-        assert float((seen[name] - whole).norm()) <= 1e-6 * float(whole.norm()), name
+        assert float((seen[name] - whole).norm()) <= 1e-5 * float(whole.norm()), name
 
 
 def test_steps_by_hand(dataset) -> None:

@@ -105,7 +105,7 @@ def test_the_loss_from_embeddings_is_that_from_pictures(policy, dataset, limits)
     loss, gradients = loss_and_gradients(policy, source.batch(WHICH))
     pictures = policy.picture_source(dataset, ALL)
     expected, expected_gradients = loss_and_gradients(policy, pictures.batch(WHICH))
-    assert loss == pytest.approx(expected, rel=1e-6)
+    assert loss == pytest.approx(expected, rel=1e-5)
     for name, gradient in expected_gradients.items():
         assert float((gradients[name] - gradient).norm()) <= 1e-5 * float(gradient.norm()), name
 
@@ -119,7 +119,7 @@ def test_embeddings_of_joined_datasets(policy, folder, monkeypatch) -> None:
         policy.loss(source.batch([0, 15, 33, 40]), torch.Generator().manual_seed(1)).item()
         for source in (policy.source(both, episodes), policy.picture_source(both, episodes))
     ]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_a_prefix_from_embeddings_is_exact(policy, dataset) -> None:
@@ -281,7 +281,7 @@ def test_a_damaged_cache_is_made_anew(
         another.loss(each.batch(WHICH), torch.Generator().manual_seed(5)).item()
         for each in (source, pictures)
     ]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_what_another_process_has_made_anew_stays(policy, dataset, empty, monkeypatch) -> None:
@@ -472,5 +472,5 @@ def test_clients_that_split_a_recording_share_its_cache(policy, folder, empty) -
             policy.loss(one.batch([0, 3]), torch.Generator().manual_seed(2)).item()
             for one in (source, pictures)
         ]
-        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert len({source._chunks.frames[0] for source in sources}) == 3

@@ -95,7 +95,7 @@ def test_batch_is_what_lerobot_gives(policy, dataset, folder):
         torch.testing.assert_close(ours[name], expected[name], rtol=0, atol=1e-6)
     assert torch.equal(ours["action_is_pad"], expected["action_is_pad"])
     assert policy.loss(ours, generator()).item() == pytest.approx(
-        policy.loss(expected, generator()).item(), rel=1e-6
+        policy.loss(expected, generator()).item(), rel=1e-5
     )
 
 
@@ -110,7 +110,7 @@ def test_cached_loss_equals_plain(policy, both, which):
     cached, plain = both
     loss, gradients = loss_and_gradients(policy, cached.batch(list(which)))
     expected, expected_gradients = loss_and_gradients(policy, plain.batch(list(which)))
-    assert loss == pytest.approx(expected, rel=1e-6)
+    assert loss == pytest.approx(expected, rel=1e-5)
     for name, gradient in expected_gradients.items():
         scale = float(gradient.norm())
         assert float((gradients[name] - gradient).norm()) <= 1e-5 * scale, name
