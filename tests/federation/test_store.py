@@ -2,17 +2,20 @@
 
 import errno
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flwr.app import ConfigRecord
 from flwr.proto.message_pb2 import ObjectTree
+from flwr.server.superlink.linkstate import SqlLinkState
 from flwr.supercore.object_store import NoObjectInStoreError
+from flwr.superlink.federation import NoOpFederationManager
 
 from zk0_core.engines import _flower_store
-from zk0_core.engines._flower_pieces import FOLDER
-from zk0_core.engines._flower_store import FileObjectStore, seldom
+from zk0_core.engines._flower_pieces import FOLDER, Pieces
+from zk0_core.engines._flower_store import FileObjectStore, received_first, seldom
 
 Piece = tuple[str, bytes]
 
@@ -150,3 +153,71 @@ def test_all_of_it_may_go(opened: Callable[[], FileObjectStore], tmp_path: Path)
     store.put(*one)
     store.clear()
     assert (files(tmp_path), len(store)) == ([], 0)
+
+
+@pytest.fixture
+def state(opened: Callable[[], FileObjectStore], tmp_path: Path) -> SqlLinkState:
+    """What a SuperLink knows, in the database of its store."""
+    state = SqlLinkState(str(tmp_path / "superlink.db"), NoOpFederationManager(), opened())
+    state.initialize()
+    return state
+
+
+def arrives(state: SqlLinkState, session: str, key: str, content: bytes) -> bool:
+    return received_first(SqlLinkState.store_object)(state, 1, session, key, content)
+
+
+def awaited(state: SqlLinkState, key: str) -> str:
+    """Return the session in which the object `key` is to come."""
+    session = state.start_session(1)
+    assert state.preregister_object_tree(ObjectTree(object_id=key), session) == [key]
+    return session
+
+
+def test_while_a_piece_is_written_others_write_to_the_database(
+    state: SqlLinkState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key, content), write, free = piece(1), Pieces.write, []
+
+    def write_beside(pieces: Pieces, content: bytes) -> str:
+        with sqlite3.connect(tmp_path / "superlink.db", timeout=0) as other:
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+        free.append(True)
+        return write(pieces, content)
+
+    monkeypatch.setattr(Pieces, "write", write_beside)
+    assert arrives(state, awaited(state, key), key, content)
+    assert free == [True]
+    assert state.get_object(1, key) == content
+    assert files(tmp_path) == [content]
+
+
+def test_a_piece_that_is_not_awaited_leaves_no_file(state: SqlLinkState, tmp_path: Path) -> None:
+    (key, content), (other, _) = piece(1), piece(2)
+    assert not arrives(state, awaited(state, other), key, content)
+    assert files(tmp_path) == []
+
+
+def test_what_cannot_be_kept_is_told(
+    state: SqlLinkState,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (key, content), (_, another) = piece(1), piece(2)
+    session = awaited(state, key)
+    assert not arrives(state, session, key, another)
+    assert capsys.readouterr().out == (
+        f"a piece of a message cannot be kept: Object ID {key} does not match content hash\n"
+    )
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert not arrives(state, session, key, content)
+    assert "No space left on device" in capsys.readouterr().out
+    assert files(tmp_path) == []
+    assert arrives(state, session, key, content)

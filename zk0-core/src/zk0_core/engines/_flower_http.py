@@ -5,6 +5,7 @@ calls, and each would take every part through a task of its own. So a request is
 before the first of them.
 """
 
+import gc
 import math
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -35,6 +36,8 @@ def serve_well() -> None:
 
     def config(app: Application, **asked: Any) -> uvicorn.Config:
         asked["timeout_graceful_shutdown"] = CLOSE_SECONDS
+        # What is loaded by now stays: it is not looked through for garbage again and again.
+        gc.freeze()
         return flowers(whole_requests(app), **asked)
 
     # `uvicorn.main` is a function, and the module of that name makes a Config of its own.

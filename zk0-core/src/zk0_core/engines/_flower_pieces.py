@@ -8,7 +8,8 @@ a file, and the file's name goes that way.
 import functools
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
@@ -111,22 +112,29 @@ def as_name(content: bytes | None) -> str:
     return (content or b"").decode("ascii", "replace")
 
 
+@contextmanager
+def by_name() -> Iterator[None]:
+    """Set BY_NAME."""
+    before = BY_NAME.set(True)
+    try:
+        yield
+    finally:
+        BY_NAME.reset(before)
+
+
 def serve_by_name(handlers: ModuleType) -> None:
     """Have the calls `handlers` of a Runtime API, which is for this machine, set BY_NAME."""
 
-    def by_name(handle: Callable[..., Any]) -> Callable[..., Any]:
+    def answering(handle: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(handle)
         def answer(*request: Any) -> Any:
-            before = BY_NAME.set(True)
-            try:
+            with by_name():
                 return handle(*request)
-            finally:
-                BY_NAME.reset(before)
 
         return answer
 
     for call in ("push_object", "pull_object"):
-        vars(handlers)[call] = by_name(vars(handlers)[call])
+        vars(handlers)[call] = answering(vars(handlers)[call])
 
 
 def pushing(pieces: Pieces) -> Callable[..., Callable[[str, bytes], None]]:

@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flwr.supercore.inflatable.inflatable_object import get_object_id
 from flwr.supercore.object_store import object_store_factory
@@ -18,7 +18,10 @@ from flwr.supercore.state.schema.objectstore_models import StoredObject
 from sqlalchemy import event, select, update
 
 from zk0_core.engines._flower_http import serve_well
-from zk0_core.engines._flower_pieces import FOLDER, Pieces, as_name, serve_by_name
+from zk0_core.engines._flower_pieces import FOLDER, Pieces, as_name, by_name, serve_by_name
+
+if TYPE_CHECKING:
+    from flwr.supercore.corestate.sql_corestate import SqlCoreState
 
 CLEAN_SECONDS = 1.0
 """Between two looks for tasks that nobody has sent a heartbeat for, who get half a minute."""
@@ -54,6 +57,11 @@ class FileObjectStore(SqlObjectStore):
         whole = {name for key, name in rows.items() if key not in damaged}
         self._pieces.remove(self._pieces.names() - whole)
         return tables
+
+    @property
+    def pieces(self) -> Pieces:
+        """Where the contents are."""
+        return self._pieces
 
     def put(self, object_id: str, object_content: bytes) -> None:
         """Keep an object that was announced.
@@ -100,7 +108,10 @@ class FileObjectStore(SqlObjectStore):
 
 
 def seldom(clean: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Return `clean`, for calls that do nothing until CLEAN_SECONDS after the last that did."""
+    """Return `clean`, for calls that do nothing until CLEAN_SECONDS after the last that did.
+
+    It writes to the database, and each call waits for who writes already.
+    """
     cleaned = -CLEAN_SECONDS
 
     @functools.wraps(clean)
@@ -113,15 +124,42 @@ def seldom(clean: Callable[[Any], None]) -> Callable[[Any], None]:
     return clean_seldom
 
 
+def received_first(store_object: Callable[..., bool]) -> Callable[..., bool]:
+    """Return Flower's `store_object`, which is given the file of a piece that came and was checked.
+
+    Flower's holds the database's lock until the piece is kept. All other writers would wait while
+    megabytes are hashed and written.
+    """
+
+    @functools.wraps(store_object)
+    def store_received(
+        state: "SqlCoreState", run_id: int, session_id: str, object_id: str, content: bytes
+    ) -> bool:
+        pieces = cast(FileObjectStore, state.object_store).pieces
+        try:
+            name = pieces.received(object_id, content)
+        except (ValueError, OSError) as problem:
+            print(f"a piece of a message cannot be kept: {problem}", flush=True)
+            return False
+        with by_name():
+            stored = store_object(state, run_id, session_id, object_id, name.encode())
+        if not stored:
+            pieces.remove([name])
+        return stored
+
+    return store_received
+
+
 def run_superlink() -> None:
     """Be Flower's SuperLink, with the flags in `sys.argv`."""
     from flwr.supercore.corestate.sql_corestate import SqlCoreState
     from flwr.superlink.cli import flower_superlink
     from flwr.superlink.servicer.runtime import runtime_handlers
 
-    # It would write to the database before each call, and each waits for who writes already.
-    clean = "_cleanup_expired_task_tokens"
+    # Flower cleans up before each call, and keeps others from the database while files are written.
+    clean, store = "_cleanup_expired_task_tokens", "store_object"
     setattr(SqlCoreState, clean, seldom(getattr(SqlCoreState, clean)))
+    setattr(SqlCoreState, store, received_first(getattr(SqlCoreState, store)))
     assert vars(object_store_factory)["SqlObjectStore"] is SqlObjectStore
     vars(object_store_factory)["SqlObjectStore"] = FileObjectStore
     serve_by_name(runtime_handlers)

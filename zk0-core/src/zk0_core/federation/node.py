@@ -14,6 +14,7 @@ from zk0_core.errors import Zk0Error
 from zk0_core.federation.certificates import load_node_key, write_private
 from zk0_core.federation.folder import NodeFolder
 from zk0_core.federation.handshake import NotYet, ServerAddress, check_server
+from zk0_core.federation.memory import kept_memory
 from zk0_core.federation.messages import Messages
 from zk0_core.federation.node_options import NodeOptions
 from zk0_core.federation.node_status import StatusFile, settings_of
@@ -144,7 +145,7 @@ class Node:
             *("--isolation", "process", "--superexec-auth-secret-file", str(self._folder.secret)),
             *("--host", LOOPBACK, "--port", str(port)),
         )
-        environment = {"FLWR_HOME": str(self._folder.path / "flower")}
+        environment = kept_memory() | {"FLWR_HOME": str(self._folder.path / "flower")}
         return Child("supernode", command, self._folder.logs / "supernode.log", environment)
 
     def _open_dataset(self, trainer: Trainer) -> None:

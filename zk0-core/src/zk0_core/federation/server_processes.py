@@ -18,6 +18,7 @@ from zk0_core.federation.certificates import (
 from zk0_core.federation.connecting import place
 from zk0_core.federation.folder import ServerFolder
 from zk0_core.federation.insecure import LOOPBACK, LOOPBACK_HOSTS
+from zk0_core.federation.memory import kept_memory
 from zk0_core.federation.processes import Child, free_port
 from zk0_core.federation.records import ServerSettings
 
@@ -32,7 +33,7 @@ def children_of(folder: ServerFolder, settings: ServerSettings, control: str) ->
     inside_pair = str(inside), str(inside.with_suffix(".key"))
     if not folder.secret.is_file():
         write_private(folder.secret, os.urandom(32).hex().encode())
-    environment = {
+    environment = kept_memory() | {
         "FLWR_HOME": str(folder.path / "flower"),
         FOLDER_VARIABLE: str(folder.path),
     }

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,8 +85,11 @@ class Trainer:
         self._start()
 
     def _start(self) -> None:
+        from zk0_core.federation.memory import kept_memory
         from zk0_core.federation.trainer_process import serve
 
+        # It inherits the environment.
+        os.environ.update(kept_memory())
         # Spawned, not forked: a fork would share connections, and locks that threads hold.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()

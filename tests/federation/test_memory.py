@@ -1,0 +1,61 @@
+"""Memory that a process is done with is used again, not given back and asked for anew."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.network.world import PLUGIN
+from zk0_core.federation.memory import KEPT_MEMORY, kept_memory
+from zk0_core.federation.trainer import Trainer, TrainerSettings
+
+pytestmark = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="another C library's allocator"
+)
+
+PIECES = """
+import resource
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+bytearray(64 * 2**20)
+before = faults()
+for _ in range(4):
+    bytearray(64 * 2**20)
+print(faults() - before)
+"""
+
+
+def faults(**environment: str) -> int:
+    """Return how often a process that takes 64 MB four times gets a page from the system."""
+    kept = {name: value for name, value in os.environ.items() if name not in KEPT_MEMORY}
+    done = subprocess.run(
+        [sys.executable, "-c", PIECES], capture_output=True, text=True, env=kept | environment
+    )
+    return int(done.stdout)
+
+
+def test_the_next_piece_is_no_memory_fresh_from_the_system() -> None:
+    assert faults(**kept_memory()) < faults() / 10
+
+
+def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    assert kept_memory() == KEPT_MEMORY | {"MALLOC_ARENA_MAX": "4"}
+
+
+def test_a_trainer_keeps_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    for name in KEPT_MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    settings = TrainerSettings(name="ann", dataset="toy:ann", state=tmp_path, logs=tmp_path)
+    trainer = Trainer(settings)
+    try:
+        environment = Path(f"/proc/{trainer.pid}/environ").read_bytes().decode().split("\0")
+    finally:
+        trainer.stop()
+    assert {f"{name}={value}" for name, value in KEPT_MEMORY.items()} <= set(environment)
