@@ -10,7 +10,7 @@ import pytest
 from tests.foreign import ForeignAuthority
 from zk0_core.engines._flower_control import KnownNode
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE
-from zk0_core.federation import front
+from zk0_core.federation import front, known
 from zk0_core.federation.certificates import ensure_node_key, public_key_bytes
 from zk0_core.federation.enrolment import invite, read_invitation
 from zk0_core.federation.folder import ServerFolder
@@ -47,34 +47,20 @@ def asked(served: Front, path: str, **question: str) -> tuple[int, dict[str, Any
 
 
 class Nodes:
-    """The nodes of a SuperLink, without one; it counts how often it is asked."""
+    """The nodes of a SuperLink, without one."""
 
     def __init__(self) -> None:
-        self.asked = 0
         self.known: list[KnownNode] = []
 
     def nodes(self) -> list[KnownNode]:
-        self.asked += 1
         return list(self.known)
 
     def register(self, name: str, public_key: bytes) -> None:
         self.known.append(KnownNode(len(self.known), name, public_key, False, "2026-01-01", ""))
 
 
-def test_who_asks_on_and_on_does_not_reach_the_superlink(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(front, "KEPT_SECONDS", 3600.0)
-    served, nodes = Front(ServerFolder(tmp_path / "main" / "server"), "127.0.0.1:1"), Nodes()
-    served._control = nodes  # type: ignore[assignment]
-    for _ in range(3):
-        status, answer = asked(served, HELLO, public_key="nobody's")
-        assert (status, answer["name"]) == (200, None)
-    assert nodes.asked == 1
-
-
 def test_who_has_just_joined_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "KEPT_SECONDS", 3600.0)
+    monkeypatch.setattr(known, "KEPT_SECONDS", 3600.0)
     folder = ServerFolder(tmp_path / "main" / "server")
     served = Front(folder, "127.0.0.1:1")
     served._control = Nodes()  # type: ignore[assignment]

@@ -8,7 +8,6 @@ calls of our own are answered here: whether a node may come, and an invitation t
 import asyncio
 import json
 import ssl
-import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from zk0_core.errors import UsageError, Zk0Error
 from zk0_core.federation.about import keep
 from zk0_core.federation.authority import SYSTEM, root_of
 from zk0_core.federation.folder import ServerFolder
+from zk0_core.federation.known import KnownNodes
 from zk0_core.federation.records import ServerSettings, read
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ BODY_SECONDS = 600.0
 MAX_OWN_BODY = 16 * 2**10
 """Bytes of a request that is answered here."""
 UPSTREAM_SECONDS = 60.0
-KEPT_SECONDS = 1.0
-"""How old the list of nodes may be: whoever asks, and however often, the SuperLink is spared."""
 
 NODE_PATHS = {FLEET + call for call in NODE_CALLS}
 
@@ -49,9 +47,7 @@ class Front:
         self._address = control
         self._upstream: httpx.AsyncClient | None = None
         self._control: Control | None = None
-        self._lock = threading.Lock()
-        self._known: list[KnownNode] = []
-        self._known_until = 0.0
+        self._nodes = KnownNodes(self._ask_for_nodes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -144,7 +140,7 @@ class Front:
             if not isinstance(asked, dict):
                 raise ValueError("no table")
             work = {HELLO: self._hello, JOIN: self._join, AUTHORITY: self._authority}[path]
-            answer: dict[str, Any] = await asyncio.to_thread(work, asked)
+            answer: dict[str, Any] = await work(asked)
         except (ValueError, KeyError, TypeError) as problem:
             await respond(send, 400, _json({"error": f"malformed request: {problem!r}"}))
             return
@@ -157,7 +153,7 @@ class Front:
             return
         await respond(send, 200, _json(answer))
 
-    def _authority(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def _authority(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the authority's certificate, for who can tell it by its fingerprint."""
         settings = read(self._folder.settings, ServerSettings) or ServerSettings()
         root = root_of(self._folder, settings)
@@ -168,37 +164,33 @@ class Front:
             )
         return {"certificate": root.decode()}
 
-    def _hello(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def _hello(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Tell a node what it needs to know before it connects."""
         from zk0_core.wire.orders import WIRE_VERSION
 
         public_key = str(asked["public_key"]).encode()
-        known = [node for node in self._nodes() if node.public_key == public_key]
-        if known and "dataset" in asked:
-            keep(self._folder, known[0].name, public_key, asked)
+        node = await self._nodes.find(public_key)
+        if node and "dataset" in asked:
+            await asyncio.to_thread(keep, self._folder, node.name, public_key, asked)
         return {
             "federation": self._folder.name,
             "wire": WIRE_VERSION,
             "time": time.time(),
-            "name": known[0].name if known else None,
-            "online": bool(known) and known[0].online,
+            "name": node.name if node else None,
+            "online": bool(node and node.online),
         }
 
-    def _nodes(self) -> list[KnownNode]:
-        """Return the approved nodes, as they were a second ago at most."""
+    def _ask_for_nodes(self) -> list[KnownNode]:
         assert self._control is not None
-        with self._lock:
-            if time.monotonic() > self._known_until:
-                self._known = self._control.nodes()
-                self._known_until = time.monotonic() + KEPT_SECONDS
-            return self._known
+        return self._control.nodes()
 
-    def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Let a node in that has an invitation."""
         from zk0_core.federation.enrolment import take_up
 
         assert self._control is not None
-        take_up(
+        await asyncio.to_thread(
+            take_up,
             self._folder,
             self._control,
             token=str(asked["token"]),
@@ -206,8 +198,7 @@ class Front:
             public_key=str(asked["public_key"]),
         )
         # It says hello next.
-        with self._lock:
-            self._known_until = 0.0
+        self._nodes.forget()
         return {"name": str(asked["name"])}
 
 
