@@ -10,7 +10,7 @@ import pytest
 from tests.foreign import ForeignAuthority
 from zk0_core.engines._flower_control import KnownNode
 from zk0_core.engines._flower_network import FLEET, MEDIA_TYPE
-from zk0_core.federation import front, known
+from zk0_core.federation import front
 from zk0_core.federation.certificates import ensure_node_key, public_key_bytes
 from zk0_core.federation.enrolment import invite, read_invitation
 from zk0_core.federation.folder import ServerFolder
@@ -59,8 +59,7 @@ class Nodes:
         self.known.append(KnownNode(len(self.known), name, public_key, False, "2026-01-01", ""))
 
 
-def test_who_has_just_joined_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "KEPT_SECONDS", 3600.0)
+def test_who_has_just_joined_is_known(tmp_path: Path) -> None:
     folder = ServerFolder(tmp_path / "main" / "server")
     served = Front(folder, "127.0.0.1:1")
     served._control = Nodes()  # type: ignore[assignment]

@@ -70,12 +70,3 @@ def test_a_node_that_left_since_the_list_may_come(asked: Asked) -> None:
     assert found is not None and found.online
     asked.nodes = [ANN]
     assert asked.find() == ANN
-
-
-def test_a_list_can_be_forgotten(asked: Asked) -> None:
-    asked.nodes = [ANN]
-    asked.find()
-    asked.nodes = []
-    asked.known.forget()
-    assert asked.find() is None
-    assert asked.times == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.network.world import PLUGIN
+from tests.network.world import PLUGIN, wait_until
 from zk0_core.federation.memory import KEPT_MEMORY, kept_memory
 from zk0_core.federation.trainer import Trainer, TrainerSettings
 
@@ -18,23 +18,32 @@ pytestmark = pytest.mark.skipif(
 
 PIECES = """
 import resource
+from zk0_core.engines.quiet import PIECE_BYTES
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-bytearray(64 * 2**20)
+bytearray(PIECE_BYTES)
 before = faults()
 for _ in range(4):
-    bytearray(64 * 2**20)
+    bytearray(PIECE_BYTES)
 print(faults() - before)
 """
 
 
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEPT_MEMORY:
+        monkeypatch.delenv(name, raising=False)
+
+
 def faults(**environment: str) -> int:
-    """Return how often a process that takes 64 MB four times gets a page from the system."""
-    kept = {name: value for name, value in os.environ.items() if name not in KEPT_MEMORY}
+    """Return how often a process that takes a piece four times gets a page from the system."""
     done = subprocess.run(
-        [sys.executable, "-c", PIECES], capture_output=True, text=True, env=kept | environment
+        [sys.executable, "-c", PIECES],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
     )
     return int(done.stdout)
 
@@ -50,12 +59,16 @@ def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_trainer_keeps_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(PLUGIN))
-    for name in KEPT_MEMORY:
-        monkeypatch.delenv(name, raising=False)
     settings = TrainerSettings(name="ann", dataset="toy:ann", state=tmp_path, logs=tmp_path)
     trainer = Trainer(settings)
+    environment = Path(f"/proc/{trainer.pid}/environ")
+    kept = {f"{name}={value}" for name, value in KEPT_MEMORY.items()}
     try:
-        environment = Path(f"/proc/{trainer.pid}/environ").read_bytes().decode().split("\0")
+        # It is empty for a moment.
+        wait_until(
+            "the trainer keeps its memory",
+            lambda: kept <= set(environment.read_bytes().decode().split("\0")),
+        )
     finally:
         trainer.stop()
-    assert {f"{name}={value}" for name, value in KEPT_MEMORY.items()} <= set(environment)
+    assert not KEPT_MEMORY.keys() & os.environ.keys()

@@ -14,7 +14,7 @@ from flwr.supercore.object_store import NoObjectInStoreError
 from flwr.superlink.federation import NoOpFederationManager
 
 from zk0_core.engines import _flower_store
-from zk0_core.engines._flower_pieces import FOLDER, Pieces
+from zk0_core.engines._flower_pieces import FOLDER, Pieces, by_name
 from zk0_core.engines._flower_store import FileObjectStore, received_first, seldom
 
 Piece = tuple[str, bytes]
@@ -208,9 +208,14 @@ def test_what_cannot_be_kept_is_told(
     (key, content), (_, another) = piece(1), piece(2)
     session = awaited(state, key)
     assert not arrives(state, session, key, another)
-    assert capsys.readouterr().out == (
-        f"a piece of a message cannot be kept: Object ID {key} does not match content hash\n"
-    )
+    said = "a piece of a message cannot be kept: "
+    assert capsys.readouterr().out == f"{said}Object ID {key} does not match content hash\n"
+
+    forged = b"Thing\nall is well,6\0object"
+    id_of_forged = hashlib.sha256(forged).hexdigest()
+    assert not arrives(state, awaited(state, id_of_forged), id_of_forged, forged)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{said}Object with ID '{id_of_forged}'")
 
     def full(path: Path, content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -221,3 +226,16 @@ def test_what_cannot_be_kept_is_told(
     assert "No space left on device" in capsys.readouterr().out
     assert files(tmp_path) == []
     assert arrives(state, session, key, content)
+
+
+def test_what_is_brought_by_name_again_is_kept(state: SqlLinkState, tmp_path: Path) -> None:
+    """Its answer was lost, as when the SuperLink was killed just then."""
+    (key, content), (other, _) = piece(1), piece(2)
+    session = awaited(state, key)
+    name = state.object_store.pieces.write(content)
+    with by_name():
+        assert arrives(state, session, key, name.encode())
+        assert arrives(state, session, key, name.encode())
+        assert not arrives(state, session, other, name.encode())
+    assert state.get_object(1, key) == content
+    assert files(tmp_path) == [content]

@@ -60,7 +60,10 @@ class Pieces:
         Raises:
             ValueError: if the content is not what its id says, or names no file here.
         """
-        from flwr.supercore.inflatable.inflatable_object import get_object_id
+        from flwr.supercore.inflatable.inflatable_object import (
+            UnexpectedObjectContentError,
+            get_object_id,
+        )
         from flwr.supercore.inflatable.inflatable_utils import validate_object_content
 
         if BY_NAME.get():
@@ -70,7 +73,10 @@ class Pieces:
             return name
         if object_id != get_object_id(content):
             raise ValueError(f"Object ID {object_id} does not match content hash")
-        validate_object_content(content=content)
+        try:
+            validate_object_content(content=content)
+        except UnexpectedObjectContentError as problem:
+            raise ValueError(str(problem)) from problem
         return self.write(content)
 
     def keep(
@@ -114,7 +120,7 @@ def as_name(content: bytes | None) -> str:
 
 @contextmanager
 def by_name() -> Iterator[None]:
-    """Set BY_NAME."""
+    """Set BY_NAME within the block."""
     before = BY_NAME.set(True)
     try:
         yield

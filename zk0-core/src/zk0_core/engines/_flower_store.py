@@ -18,7 +18,15 @@ from flwr.supercore.state.schema.objectstore_models import StoredObject
 from sqlalchemy import event, select, update
 
 from zk0_core.engines._flower_http import serve_well
-from zk0_core.engines._flower_pieces import FOLDER, Pieces, as_name, by_name, serve_by_name
+from zk0_core.engines._flower_pieces import (
+    BY_NAME,
+    FOLDER,
+    Pieces,
+    as_name,
+    by_name,
+    serve_by_name,
+)
+from zk0_core.wire.packing import one_line
 
 if TYPE_CHECKING:
     from flwr.supercore.corestate.sql_corestate import SqlCoreState
@@ -128,23 +136,29 @@ def received_first(store_object: Callable[..., bool]) -> Callable[..., bool]:
     """Return Flower's `store_object`, which is given the file of a piece that came and was checked.
 
     Flower's holds the database's lock until the piece is kept. All other writers would wait while
-    megabytes are hashed and written.
+    megabytes are hashed and written. And what is brought by name a second time, since the answer
+    was lost, is kept already: Flower's would refuse it, and whoever brought it remove its file.
     """
 
     @functools.wraps(store_object)
     def store_received(
-        state: "SqlCoreState", run_id: int, session_id: str, object_id: str, content: bytes
+        state: "SqlCoreState", run_id: int, session_id: str, object_id: str, object_content: bytes
     ) -> bool:
-        pieces = cast(FileObjectStore, state.object_store).pieces
+        store = cast(FileObjectStore, state.object_store)
+        if BY_NAME.get():
+            stored = store_object(state, run_id, session_id, object_id, object_content)
+            return stored or store.get(object_id) == object_content
         try:
-            name = pieces.received(object_id, content)
+            name = store.pieces.received(object_id, object_content)
         except (ValueError, OSError) as problem:
-            print(f"a piece of a message cannot be kept: {problem}", flush=True)
+            # A node may have written what is wrong with it.
+            text = one_line(str(problem), 200)
+            print(f"a piece of a message cannot be kept: {text}", flush=True)
             return False
         with by_name():
             stored = store_object(state, run_id, session_id, object_id, name.encode())
         if not stored:
-            pieces.remove([name])
+            store.pieces.remove([name])
         return stored
 
     return store_received

@@ -1,8 +1,9 @@
 """What listens outside: passes nodes on to the SuperLink, and nothing else.
 
 The SuperLink's one port serves its Control API as well, which asks for no credentials; so it
-listens on the loopback address, and only the calls that a node makes get through from here. Two
-calls of our own are answered here: whether a node may come, and an invitation that is taken up.
+listens on the loopback address, and only the calls that a node makes get through from here. Three
+calls of our own are answered here: whether a node may come, an invitation that is taken up, and the
+authority's certificate.
 """
 
 import asyncio
@@ -139,8 +140,11 @@ class Front:
             asked = json.loads(content or "{}")
             if not isinstance(asked, dict):
                 raise ValueError("no table")
-            work = {HELLO: self._hello, JOIN: self._join, AUTHORITY: self._authority}[path]
-            answer: dict[str, Any] = await work(asked)
+            if path == HELLO:
+                answer = await self._hello(asked)
+            else:
+                work = {JOIN: self._join, AUTHORITY: self._authority}[path]
+                answer = await asyncio.to_thread(work, asked)
         except (ValueError, KeyError, TypeError) as problem:
             await respond(send, 400, _json({"error": f"malformed request: {problem!r}"}))
             return
@@ -153,7 +157,7 @@ class Front:
             return
         await respond(send, 200, _json(answer))
 
-    async def _authority(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _authority(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the authority's certificate, for who can tell it by its fingerprint."""
         settings = read(self._folder.settings, ServerSettings) or ServerSettings()
         root = root_of(self._folder, settings)
@@ -184,21 +188,18 @@ class Front:
         assert self._control is not None
         return self._control.nodes()
 
-    async def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _join(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Let a node in that has an invitation."""
         from zk0_core.federation.enrolment import take_up
 
         assert self._control is not None
-        await asyncio.to_thread(
-            take_up,
+        take_up(
             self._folder,
             self._control,
             token=str(asked["token"]),
             name=str(asked["name"]),
             public_key=str(asked["public_key"]),
         )
-        # It says hello next.
-        self._nodes.forget()
         return {"name": str(asked["name"])}
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from zk0_core.engines._flower_control import KnownNode
 
 KEPT_SECONDS = 1.0
-"""How old a list of the nodes may be; before that, nobody is asked for another."""
+"""How old a list of the nodes may be; until then the SuperLink is not asked again."""
 
 
 class KnownNodes:
@@ -35,11 +35,6 @@ class KnownNodes:
             await asyncio.sleep(max(self._made + KEPT_SECONDS - time.monotonic(), 0.0))
             node = await asyncio.to_thread(self._find, public_key)
         return node
-
-    def forget(self) -> None:
-        """Ask anew at the next question."""
-        with self._lock:
-            self._made = -KEPT_SECONDS
 
     def _find(self, public_key: bytes) -> "KnownNode | None":
         with self._lock:

@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,18 +84,17 @@ class Trainer:
         self._start()
 
     def _start(self) -> None:
-        from zk0_core.federation.memory import kept_memory
+        from zk0_core.federation.memory import memory_kept_by_children
         from zk0_core.federation.trainer_process import serve
 
-        # It inherits the environment.
-        os.environ.update(kept_memory())
         # Spawned, not forked: a fork would share connections, and locks that threads hold.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=serve, args=(self._settings, theirs), name="zk0-trainer", daemon=True
         )
-        self._process.start()
+        with memory_kept_by_children():
+            self._process.start()
         theirs.close()
         self.ready = False
         self.about: DatasetSummary | None = None
