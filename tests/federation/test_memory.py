@@ -18,17 +18,26 @@ pytestmark = pytest.mark.skipif(
 
 PIECES = """
 import resource
+import threading
+
 from zk0_core.engines.quiet import PIECE_BYTES
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-bytearray(PIECE_BYTES)
-before = faults()
-for _ in range(4):
-    bytearray(PIECE_BYTES)
-print(faults() - before)
+def hold():
+    first, second, third = (bytearray(PIECE_BYTES) for _ in range(3))
+
+def work():
+    hold()
+    before = faults()
+    hold()
+    hold()
+    print(faults() - before)
+
+threading.Thread(target=work).start()
 """
+"""As a server does: in a thread, and several at once."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +47,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def faults(**environment: str) -> int:
-    """Return how often a process that takes a piece four times gets a page from the system."""
+    """Return how often a process that takes pieces again gets a page from the system."""
     done = subprocess.run(
         [sys.executable, "-c", PIECES],
         capture_output=True,
