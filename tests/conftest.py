@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import Outcome, Zk0
+from tests.logs import caught
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,27 +31,15 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 @pytest.fixture
 def said() -> Iterator[list[str]]:
     """What the server says on the terminal."""
-    from loguru import logger
-
-    lines: list[str] = []
-    number = logger.add(
-        lambda line: lines.append(line.strip()),
-        format="{message}",
-        filter=lambda record: bool(record["extra"].get("shown")),
-    )
-    yield lines
-    logger.remove(number)
+    with caught(filter=lambda record: bool(record["extra"].get("shown"))) as lines:
+        yield lines
 
 
 @pytest.fixture
 def logged() -> Iterator[list[str]]:
     """What is logged, whoever it is for."""
-    from loguru import logger
-
-    lines: list[str] = []
-    number = logger.add(lambda line: lines.append(line.strip()), format="{message}")
-    yield lines
-    logger.remove(number)
+    with caught() as lines:
+        yield lines
 
 
 @pytest.fixture

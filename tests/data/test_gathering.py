@@ -6,9 +6,9 @@ from typing import Any
 
 import attrs
 import pytest
-from loguru import logger
 from recordings import Recording, write_v3
 
+from tests.logs import caught
 from zk0_core.engines.apps import recipe_of
 from zk0_core.engines.workers import Workers
 from zk0_core.errors import DataError, RoundError
@@ -43,10 +43,8 @@ def workers() -> Iterator[Workers]:
 @pytest.fixture
 def logged() -> Iterator[list[str]]:
     """What the admin reads."""
-    lines: list[str] = []
-    number = logger.add(lambda line: lines.append(line.strip()), format="{level} {message}")
-    yield lines
-    logger.remove(number)
+    with caught("{level} {message}") as lines:
+        yield lines
 
 
 def report(client: str, **schema: Any) -> SchemaReport:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import Zk0
 from hub_server import COMMIT, Hub, go_online, hub
-from loguru import logger
 from recordings import TOP, WRIST, Recording, write_v3
 
+from tests.logs import caught
 from zk0_core.addresses import Address
 from zk0_core.errors import DataError, Zk0Error
 from zk0_core.lerobot.hub import downloaded, forget_downloads
@@ -45,10 +45,8 @@ def home(server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def warnings() -> Iterator[list[str]]:
-    lines: list[str] = []
-    sink = logger.add(lambda line: lines.append(line.strip()), level="WARNING", format="{message}")
-    yield lines
-    logger.remove(sink)
+    with caught(level="WARNING") as lines:
+        yield lines
 
 
 def go_offline(patch: pytest.MonkeyPatch) -> None:

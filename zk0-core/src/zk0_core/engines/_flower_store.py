@@ -42,7 +42,8 @@ class FileObjectStore(SqlObjectStore):
         """Use the database at `database_path` and a folder beside it."""
         # The hash is checked on what goes into the file, and not on the row.
         super().__init__(database_path, verify=False)
-        self._pieces = Pieces(Path(database_path).resolve().parent / FOLDER)
+        self.pieces = Pieces(Path(database_path).resolve().parent / FOLDER)
+        """Where the contents are."""
 
     def initialize(self, log_queries: bool = False, **engine_kwargs: Any) -> list[str]:
         """Open the database; what a machine that lost its power left in halves is asked for again.
@@ -63,13 +64,8 @@ class FileObjectStore(SqlObjectStore):
                     .values(content=b"", is_available=0)
                 )
         whole = {name for key, name in rows.items() if key not in damaged}
-        self._pieces.remove(self._pieces.names() - whole)
+        self.pieces.remove(self.pieces.names() - whole)
         return tables
-
-    @property
-    def pieces(self) -> Pieces:
-        """Where the contents are."""
-        return self._pieces
 
     def put(self, object_id: str, object_content: bytes) -> None:
         """Keep an object that was announced.
@@ -78,17 +74,15 @@ class FileObjectStore(SqlObjectStore):
             ValueError: if the content is not what its id says.
             NoObjectInStoreError: if nobody announced it.
         """
-        name = self._pieces.received(object_id, object_content)
+        name = self.pieces.received(object_id, object_content)
         with self.session() as session:
-            self._pieces.keep(name, object_id, super().put, super().get)
-            event.listen(
-                session, "after_rollback", lambda _: self._pieces.remove([name]), once=True
-            )
+            self.pieces.keep(name, object_id, super().put, super().get)
+            event.listen(session, "after_rollback", lambda _: self.pieces.remove([name]), once=True)
 
     def get(self, object_id: str) -> bytes | None:
         """Return an object; empty while it is announced and not there, None if it is unknown."""
         name = super().get(object_id)
-        return self._pieces.given(name) if name else name
+        return self.pieces.given(name) if name else name
 
     def delete(self, object_id: str) -> None:
         """Forget an object unless another one refers to it; what it refers to goes with it."""
@@ -100,18 +94,18 @@ class FileObjectStore(SqlObjectStore):
                 event.listen(
                     session,
                     "after_commit",
-                    lambda _: self._pieces.remove([as_name(name)]),
+                    lambda _: self.pieces.remove([as_name(name)]),
                     once=True,
                 )
 
     def clear(self) -> None:
         """Forget everything."""
         super().clear()
-        self._pieces.remove(self._pieces.names())
+        self.pieces.remove(self.pieces.names())
 
     def _is_whole(self, object_id: str, name: str) -> bool:
         """Whether the file `name` holds the object."""
-        content = self._pieces.read(name) if name else None
+        content = self.pieces.read(name) if name else None
         return content is not None and get_object_id(content) == object_id
 
 
